@@ -1,0 +1,173 @@
+/**
+ * What goes into the VRRP machine of a host and what comes out of it. All of it is plain JSON, so that a day's inputs can
+ * be recorded and replayed.
+ *
+ * Whoever drives the machine (`daemon/vrrp`, the simulated LAN) hands in what happened, performs the outputs in their
+ * order, and hands in `timer` when `nextDeadline` is reached. It decides nothing itself.
+ */
+
+import type { Ipv4Address } from "../base/ip.ts";
+import type { Duration, Instant } from "../base/time.ts";
+import type { ScriptCommand, VirtualAddress, VrrpConfiguration } from "../config/model/vrrp.ts";
+import type { CounterName } from "./counters.ts";
+import type { RejectReason } from "./receive.ts";
+
+export interface InterfaceReport {
+  readonly name: string;
+  /** Carrier and administrative state together: frames can pass. */
+  readonly up: boolean;
+  /** IPv4 addresses in the kernel's order, the primary one first; virtual addresses may be among them. */
+  readonly addresses: readonly Ipv4Address[];
+}
+
+export type ScriptOutcome =
+  | { readonly type: "exited"; readonly status: number }
+  | { readonly type: "signal"; readonly signal: number }
+  /** Still running after its time-out; the driver ends it. */
+  | { readonly type: "timeout" }
+  /** It could not be started. */
+  | { readonly type: "error"; readonly message: string };
+
+export type Input =
+  /** First of all inputs, once: every interface that the configuration names and that exists. */
+  | { readonly type: "start"; readonly interfaces: readonly InterfaceReport[] }
+  /** A packet of IP protocol 112, IPv4 header included, as hexadecimal digits. */
+  | { readonly type: "packet"; readonly interface: string; readonly packet: string }
+  /** A change of state; an interface that appears is `up` or not, one that vanishes is not `up`. */
+  | { readonly type: "link"; readonly interface: string; readonly up: boolean }
+  /** An IPv4 address came or went, whoever did it. The driver hands in its own changes too. */
+  | { readonly type: "address"; readonly interface: string; readonly address: Ipv4Address; readonly present: boolean }
+  | { readonly type: "script-result"; readonly script: string; readonly outcome: ScriptOutcome }
+  /** `nextDeadline` has been reached. Early or needless ones change nothing. */
+  | { readonly type: "timer" }
+  /** SIGHUP. Interfaces that only the new configuration names are reported by `link` and `address` before it. */
+  | { readonly type: "reconfigure"; readonly configuration: VrrpConfiguration }
+  /** Hand over and let go; `stopped` comes when that is done. */
+  | { readonly type: "stop" };
+
+/** keepalived's words. `INIT` until the first script result, or until `vrrp_startup_delay` has passed. */
+export type StateName = "INIT" | "BACKUP" | "MASTER" | "FAULT" | "STOP";
+
+export type NotifyState = "MASTER" | "BACKUP" | "FAULT" | "STOP";
+
+export type Output =
+  | {
+      readonly type: "send-advert";
+      readonly instance: string;
+      readonly interface: string;
+      readonly source: Ipv4Address;
+      readonly destination: Ipv4Address;
+      readonly priority: number;
+      /** The whole IPv4 packet, header included, as hexadecimal digits. */
+      readonly packet: string;
+    }
+  /** With the finite lifetime of `HostParameters`; replaces the address when it exists. */
+  | { readonly type: "add-address"; readonly instance: string; readonly address: VirtualAddress }
+  /** No error when it is not there. */
+  | { readonly type: "remove-address"; readonly instance: string; readonly address: VirtualAddress }
+  /** Lengthen the lifetimes again; adds those that are gone. */
+  | { readonly type: "refresh-addresses"; readonly instance: string; readonly addresses: readonly VirtualAddress[] }
+  /** One frame: ARP request, sender and target are `address`, broadcast (`wire/arp` builds it). */
+  | {
+      readonly type: "gratuitous-arp";
+      readonly instance: string;
+      readonly interface: string;
+      readonly address: Ipv4Address;
+    }
+  /** Start it; its end is handed in as `script-result`. Never while the run before is unfinished. */
+  | {
+      readonly type: "run-script";
+      readonly script: string;
+      readonly command: ScriptCommand;
+      readonly timeout: Duration;
+    }
+  | { readonly type: "script-state"; readonly script: string; readonly ok: boolean; readonly cause: string }
+  | {
+      readonly type: "state";
+      readonly instance: string;
+      readonly from: StateName;
+      readonly to: StateName;
+      /** Effective priority. */
+      readonly priority: number;
+      readonly cause: string;
+    }
+  | {
+      readonly type: "group-state";
+      readonly group: string;
+      readonly from: StateName;
+      readonly to: StateName;
+      readonly cause: string;
+    }
+  /** Run `commands` in this order; arguments are already appended. Also what a FIFO is told. */
+  | {
+      readonly type: "notify";
+      readonly kind: "INSTANCE" | "GROUP";
+      readonly name: string;
+      readonly state: NotifyState;
+      /** Effective priority; always 0 for a group. */
+      readonly priority: number;
+      readonly commands: readonly ScriptCommand[];
+    }
+  /** keepalived 2.2.7 writes `detail` lines only with `-D`. */
+  | { readonly type: "log"; readonly level: "info" | "detail"; readonly line: string }
+  /** All has been let go; nothing follows. */
+  | { readonly type: "stopped" };
+
+export interface HeardAdvert {
+  readonly from: Ipv4Address;
+  readonly priority: number;
+  readonly at: Instant;
+}
+
+/** Why the last refused advert was refused: tells two masters that cannot hear each other apart from a quiet LAN. */
+export interface RefusedAdvert extends HeardAdvert {
+  readonly reason: RejectReason;
+  /** In words, as in the log line. */
+  readonly detail: string;
+}
+
+export interface InstanceSnapshot {
+  readonly name: string;
+  readonly interface: string;
+  readonly virtualRouterId: number;
+  readonly version: 2 | 3;
+  readonly group: string | undefined;
+  readonly state: StateName;
+  /** MASTER that has sent priority 0 and keeps its addresses until the successor speaks. */
+  readonly leaving: boolean;
+  readonly since: Instant | undefined;
+  /** The cause given with the last change of state. */
+  readonly cause: string;
+  readonly basePriority: number;
+  readonly effectivePriority: number;
+  /** Learnt from the master in version 3. */
+  readonly masterAdvertInterval: Duration;
+  readonly addresses: readonly VirtualAddress[];
+  readonly holdsAddresses: boolean;
+  readonly lastAdvert: HeardAdvert | undefined;
+  readonly lastRefused: RefusedAdvert | undefined;
+  /** Why it may not take part; empty when it may. */
+  readonly faults: readonly string[];
+  readonly counters: Readonly<Record<CounterName, number>>;
+}
+
+export interface GroupSnapshot {
+  readonly name: string;
+  readonly state: StateName;
+  readonly members: readonly string[];
+}
+
+export interface ScriptSnapshot {
+  readonly name: string;
+  readonly state: "unknown" | "ok" | "failed";
+  /** Exit status of the last run that exited. */
+  readonly lastStatus: number;
+}
+
+export interface HostSnapshot {
+  readonly instances: readonly InstanceSnapshot[];
+  readonly groups: readonly GroupSnapshot[];
+  readonly scripts: readonly ScriptSnapshot[];
+  /** Adverts for a virtual router that this host does not take part in. */
+  readonly unknownVrid: number;
+}

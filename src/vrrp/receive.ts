@@ -1,0 +1,10 @@
+export type RejectReason =
+  | "packet-length"
+  | "ttl"
+  | "version"
+  | "packet-type"
+  | "checksum"
+  | "auth-type-invalid"
+  | "auth-type-mismatch"
+  | "auth-failure"
+  | "advert-interval";
