@@ -1,0 +1,193 @@
+/**
+ * Loads the native addon (`native/`, built by `scripts/build-addon`) and gives its calls types.
+ *
+ * The only module that loads it. Calls are named after the system calls that they make and take what the kernel takes:
+ * socket addresses and option values are bytes (see `sockaddr.ts`). They throw `Error` with `syscall`, `errno` and
+ * `code`, and `TypeError` for arguments of the wrong shape; `attempt` turns the first kind into `SystemError`.
+ */
+
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+
+/** Refused by the operating system. `tried` says what for, in words that a user understands. */
+export class SystemError extends Error {
+  readonly syscall: string;
+  /** Positive, as in errno(3). */
+  readonly errno: number;
+  /** `EPERM`, `ENODEV`, … */
+  readonly code: string;
+  readonly tried: string;
+
+  constructor(failure: { syscall: string; errno: number; code: string; detail?: string | undefined }, tried: string) {
+    const detail = failure.detail === undefined ? "" : `: ${failure.detail}`;
+    super(`cannot ${tried}: ${failure.syscall}: ${failure.code}${detail}`);
+    this.name = "SystemError";
+    this.syscall = failure.syscall;
+    this.errno = failure.errno;
+    this.code = failure.code;
+    this.tried = tried;
+  }
+}
+
+/** Index of a descriptor in the process. The addon opens all of them close-on-exec. */
+export type Descriptor = number;
+
+/** Everything with `errno` 0 is a batch as laid out in `native/receive.h`; otherwise `batch` is undefined. */
+export type WatchCallback = (errno: number, batch: ArrayBuffer | undefined) => void;
+
+/** One control message (cmsg(3)) to send along. */
+export interface ControlMessage {
+  readonly level: number;
+  readonly type: number;
+  readonly data: Uint8Array;
+}
+
+/** Kernel numbers by name, from the C headers that the addon was built with. */
+export type ConstantName =
+  | "AF_UNIX"
+  | "AF_INET"
+  | "AF_INET6"
+  | "AF_NETLINK"
+  | "AF_PACKET"
+  | "SOCK_STREAM"
+  | "SOCK_DGRAM"
+  | "SOCK_SEQPACKET"
+  | "SOCK_RAW"
+  | "NETLINK_ROUTE"
+  | "SOL_SOCKET"
+  | "SO_BINDTODEVICE"
+  | "SO_BROADCAST"
+  | "SO_PRIORITY"
+  | "SO_RCVBUF"
+  | "SO_RCVBUFFORCE"
+  | "SO_REUSEADDR"
+  | "SO_REUSEPORT"
+  | "SO_SNDBUF"
+  | "SO_TIMESTAMPNS"
+  | "IPPROTO_IP"
+  | "IPPROTO_IPV6"
+  | "IPPROTO_ICMP"
+  | "IP_ADD_MEMBERSHIP"
+  | "IP_DROP_MEMBERSHIP"
+  | "IP_FREEBIND"
+  | "IP_HDRINCL"
+  | "IP_MULTICAST_ALL"
+  | "IP_MULTICAST_IF"
+  | "IP_MULTICAST_LOOP"
+  | "IP_MULTICAST_TTL"
+  | "IP_PKTINFO"
+  | "IP_RECVTTL"
+  | "IP_TOS"
+  | "IP_TRANSPARENT"
+  | "IP_TTL"
+  | "IPV6_FREEBIND"
+  | "IPV6_TRANSPARENT"
+  | "IPV6_V6ONLY"
+  | "SOL_NETLINK"
+  | "NETLINK_ADD_MEMBERSHIP"
+  | "NETLINK_DROP_MEMBERSHIP"
+  | "NETLINK_EXT_ACK"
+  | "NETLINK_CAP_ACK"
+  | "NETLINK_GET_STRICT_CHK"
+  | "SOL_PACKET"
+  | "PACKET_ADD_MEMBERSHIP"
+  | "PACKET_MR_PROMISC"
+  | "CLONE_FS"
+  | "CLONE_NEWNET"
+  | "CLONE_NEWNS"
+  | "CLONE_NEWUSER"
+  | "CLONE_NEWPID"
+  | "CLONE_NEWUTS"
+  | "MCL_CURRENT"
+  | "MCL_FUTURE"
+  | "SCHED_OTHER"
+  | "SCHED_FIFO"
+  | "SCHED_RR"
+  | "EAGAIN"
+  | "EEXIST"
+  | "ENODEV"
+  | "EADDRNOTAVAIL"
+  | "ENOBUFS"
+  | "EINTR";
+
+export interface NativeAddon {
+  readonly constants: Readonly<Record<ConstantName, number>>;
+  /** `ENOBUFS` for 105; `E105` when the C library has no name for it. */
+  errorName(errno: number): string;
+
+  /** Non-blocking and close-on-exec, as are both ends of `socketpair`. */
+  socket(domain: number, type: number, protocol: number): Descriptor;
+  socketpair(domain: number, type: number, protocol: number): [Descriptor, Descriptor];
+  bind(fd: Descriptor, address: Uint8Array): void;
+  connect(fd: Descriptor, address: Uint8Array): void;
+  listen(fd: Descriptor, backlog: number): void;
+  getsockname(fd: Descriptor): Uint8Array;
+  /** A number is given to the kernel as a C `int`. */
+  setsockopt(fd: Descriptor, level: number, name: number, value: number | Uint8Array): void;
+  getsockopt(fd: Descriptor, level: number, name: number, maximumBytes: number): Uint8Array;
+  /** SO_ATTACH_FILTER: packed `struct sock_filter`, 8 bytes each. */
+  attachFilter(fd: Descriptor, program: Uint8Array): void;
+
+  /** sendmsg(2). Bytes sent; `descriptors` travel as SCM_RIGHTS. */
+  send(
+    fd: Descriptor,
+    bytes: Uint8Array,
+    address?: Uint8Array | undefined,
+    control?: readonly ControlMessage[] | undefined,
+    descriptors?: readonly Descriptor[] | undefined,
+  ): number;
+  /** recvmmsg(2) at once: a batch, or undefined when nothing waits. */
+  receive(fd: Descriptor, slotBytes: number, slots: number): ArrayBuffer | undefined;
+  /** Calls back on the main loop with each batch until `unwatch`. A descriptor has at most one watch. */
+  watch(fd: Descriptor, slotBytes: number, slots: number, callback: WatchCallback): number;
+  /** No call-back comes after it, even from within one. */
+  unwatch(watch: number): void;
+
+  /** Refuses a descriptor that is still watched. */
+  close(fd: Descriptor): void;
+  setCloseOnExec(fd: Descriptor, on: boolean): void;
+
+  setgroups(groups: readonly number[]): void;
+  setresgid(real: number, effective: number, saved: number): void;
+  setresuid(real: number, effective: number, saved: number): void;
+  setNoNewPrivileges(): void;
+  /** prctl(PR_SET_PDEATHSIG). 0 clears. */
+  setParentDeathSignal(signal: number): void;
+  setScheduler(pid: number, policy: number, priority: number): void;
+  mlockall(flags: number): void;
+
+  setns(fd: Descriptor, type: number): void;
+  unshare(flags: number): void;
+}
+
+const path = fileURLToPath(new URL("../../build/evenkeel.node", import.meta.url));
+
+function load(): NativeAddon {
+  try {
+    return createRequire(import.meta.url)(path) as NativeAddon;
+  } catch (error) {
+    throw new Error(`cannot load ${path}; scripts/build-addon builds it`, { cause: error });
+  }
+}
+
+export const addon: NativeAddon = load();
+export const constants: NativeAddon["constants"] = addon.constants;
+
+/** Runs `call`; what the operating system refuses becomes a `SystemError` that says what was tried. */
+export function attempt<T>(tried: string, call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    if (isNativeFailure(error)) throw new SystemError(error, tried);
+    throw error;
+  }
+}
+
+/** For an errno that arrived in another way than a failing call: a netlink answer, a watched socket. */
+export function systemError(syscall: string, errno: number, tried: string, detail?: string): SystemError {
+  return new SystemError({ syscall, errno, code: addon.errorName(errno), detail }, tried);
+}
+
+function isNativeFailure(error: unknown): error is Error & { syscall: string; errno: number; code: string } {
+  return error instanceof Error && "syscall" in error && "errno" in error && "code" in error;
+}
