@@ -7,8 +7,9 @@
  * Rules that every implementation keeps:
  * - Handlers are called from the event loop, never from inside a call that the proxy makes.
  * - `closed` is the last call of a connection and comes exactly once, also after `abort`.
- * - Bytes given to `received` are valid during that call only, with one exception: they may be handed to `write` of any
- *   connection of the same transport before the call returns; the transport then keeps or copies them itself.
+ * - Bytes given to `received` are valid during that call; when the handler pauses the connection in that call, until it
+ *   resumes it. While valid they may be handed to `write` of any connection of the same transport, which then keeps or
+ *   copies them itself.
  */
 
 import type { IpAddress } from "../base/ip.ts";

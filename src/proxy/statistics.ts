@@ -53,7 +53,7 @@ export interface FrontendStatistics extends TrafficStatistics {
   readonly intercepted: number;
 }
 
-/** What servers and backends share. Times are averages over the last 1024 requests, milliseconds. */
+/** What servers and backends share. Times are averages over the last 512 requests, milliseconds. */
 export interface ServingStatistics extends TrafficStatistics {
   readonly dresp: number;
   readonly econ: number;
