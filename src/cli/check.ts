@@ -1,0 +1,42 @@
+/** `evenkeel check`: everything that the configuration languages have to say. */
+
+import { worst } from "../config/text/diagnostic.ts";
+import { diagnosticToJson, renderDiagnostic } from "../config/text/render.ts";
+import { loadFromDisk } from "../daemon/configuration-files.ts";
+
+export interface CheckOptions {
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly configId?: string;
+}
+
+/** Sets the exit status: 0 clean (notes do not count), 1 warnings, 2 errors. */
+export function check(files: readonly string[], options: CheckOptions): void {
+  const { configuration, diagnostics, dropped, sources } = loadFromDisk(files, { configId: options.configId });
+  const verdict = worst(diagnostics);
+  process.exitCode = verdict === "error" ? 2 : verdict === "warning" ? 1 : 0;
+  if (options.quiet) return;
+  if (options.json) {
+    const report = {
+      exit: process.exitCode,
+      files: sources.map((source) => source.name),
+      dropped,
+      diagnostics: diagnostics.map(diagnosticToJson),
+    };
+    process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+    return;
+  }
+  const colour = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
+  for (const diagnostic of diagnostics) process.stdout.write(renderDiagnostic(diagnostic, { colour }));
+  if (dropped > 0) process.stdout.write(`… and ${dropped} more\n`);
+  const count = (severity: string) => diagnostics.filter((one) => one.severity === severity).length;
+  const counts = [`${count("error")} errors`, `${count("warning")} warnings`, `${count("note")} notes`].join(", ");
+  const { vrrp, proxy } = configuration;
+  const content = [
+    ...(vrrp === undefined
+      ? []
+      : [`${vrrp.instances.length} vrrp_instance, ${vrrp.syncGroups.length} vrrp_sync_group`]),
+    ...(proxy === undefined ? [] : [`${proxy.frontends.length} frontend, ${proxy.backends.length} backend`]),
+  ];
+  process.stdout.write(`${sources.map((source) => source.name).join(", ")}: ${[...content, counts].join("; ")}\n`);
+}

@@ -1,0 +1,47 @@
+/**
+ * State changes as programs read them: `evenkeel events` prints one JSON object a line.
+ *
+ * Every event says what changed and why; the fields of each kind are listed here and nowhere else.
+ */
+
+export type DaemonEvent = { readonly time: string } & EventBody;
+
+export type EventBody =
+  | { readonly kind: "started"; readonly pid: number; readonly version: string; readonly files: readonly string[] }
+  | { readonly kind: "stopping"; readonly cause: string }
+  | {
+      readonly kind: "vrrp-state";
+      readonly instance: string;
+      readonly from: string;
+      readonly to: string;
+      readonly priority: number;
+      readonly cause: string;
+    }
+  | {
+      readonly kind: "vrrp-group-state";
+      readonly group: string;
+      readonly from: string;
+      readonly to: string;
+      readonly cause: string;
+    }
+  | {
+      readonly kind: "server-state";
+      readonly backend: string;
+      readonly server: string;
+      readonly from: string;
+      readonly to: string;
+      readonly cause: string;
+    }
+  | { readonly kind: "link-state"; readonly interface: string; readonly up: boolean; readonly cause: string }
+  | { readonly kind: "script-state"; readonly script: string; readonly ok: boolean; readonly cause: string }
+  | { readonly kind: "child-started"; readonly child: string; readonly pid: number; readonly cause: string }
+  | { readonly kind: "child-exited"; readonly child: string; readonly pid: number; readonly cause: string }
+  | {
+      readonly kind: "reload";
+      readonly result: "applied" | "unchanged" | "refused";
+      readonly cause: string;
+      /** Error lines when refused, in the form that `evenkeel check` prints. */
+      readonly diagnostics: readonly string[];
+    };
+
+export const eventNow = (body: EventBody): DaemonEvent => ({ time: new Date().toISOString(), ...body });

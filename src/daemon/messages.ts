@@ -1,0 +1,73 @@
+/**
+ * What supervisor and children say to each other over Node's IPC channel (JSON).
+ *
+ * The supervisor reads configuration files; children receive the typed model and never read a file of the user's.
+ */
+
+import type { ProxyConfiguration } from "../config/model/proxy.ts";
+import type { VrrpConfiguration } from "../config/model/vrrp.ts";
+import type { ServerStatus } from "../health/status.ts";
+import type { ProxyStatistics } from "../proxy/statistics.ts";
+import type { DaemonEvent } from "./events.ts";
+
+/** A listening socket that a proxy inherits: descriptor `fd` serves bind number `bind` of `frontend`. */
+export interface InheritedListener {
+  readonly frontend: string;
+  readonly bind: number;
+  readonly fd: number;
+}
+
+export interface ServerReport {
+  readonly backend: string;
+  readonly server: string;
+  readonly status: ServerStatus;
+}
+
+export type StartMessage =
+  | {
+      readonly type: "start";
+      readonly child: "vrrp";
+      readonly configuration: VrrpConfiguration;
+      readonly tidy: string[];
+    }
+  | {
+      readonly type: "start";
+      readonly child: "director";
+      readonly configuration: ProxyConfiguration;
+      /** States to carry over from the director that ran before. */
+      readonly statuses: readonly ServerReport[];
+      readonly tidy: string[];
+    }
+  | {
+      readonly type: "start";
+      readonly child: "proxy";
+      readonly configuration: ProxyConfiguration;
+      readonly listeners: readonly InheritedListener[];
+      readonly statuses: readonly ServerReport[];
+      readonly version: string;
+      /** Names the process in logs, as HAProxy's master does with its worker. */
+      readonly pid: number;
+      readonly tidy: string[];
+    };
+
+export type ToChild =
+  | StartMessage
+  | { readonly type: "reconfigure"; readonly vrrp: VrrpConfiguration }
+  | { readonly type: "reconfigure"; readonly proxy: ProxyConfiguration }
+  | { readonly type: "server-status"; readonly report: ServerReport }
+  /** Asks for the child's picture of itself; answered with the same `id`. */
+  | { readonly type: "query"; readonly id: number }
+  /** The sum over all proxies that a statistics page asked for. */
+  | { readonly type: "collected"; readonly id: number; readonly statistics: ProxyStatistics }
+  /** Finish what is under way and exit. A vrrp child hands its addresses over first. */
+  | { readonly type: "stop"; readonly hardAfterMs: number | undefined };
+
+export type FromChild =
+  /** Loaded and waiting for `start`. */
+  | { readonly type: "hello" }
+  /** Running: sockets open, first state entered. */
+  | { readonly type: "ready" }
+  | { readonly type: "event"; readonly event: DaemonEvent }
+  | { readonly type: "answer"; readonly id: number; readonly value: unknown }
+  | { readonly type: "server-status"; readonly report: ServerReport }
+  | { readonly type: "collect"; readonly id: number };

@@ -1,0 +1,162 @@
+/**
+ * Drives the host's VRRP machine against the real network: hands in what the kernel says, performs what the machine
+ * answers, in order, and keeps the one timer.
+ *
+ * Decides nothing: who is master and what follows from it is `vrrp/`'s. One input is handled to its end before the next.
+ */
+
+import { between, inMilliseconds } from "../../base/time.ts";
+import type { VrrpConfiguration } from "../../config/model/vrrp.ts";
+import { monotonicNow } from "../../sys/clock.ts";
+import {
+  DEFAULT_HOST_PARAMETERS,
+  type HostState,
+  initialState,
+  nextDeadline,
+  snapshot,
+  transition,
+} from "../../vrrp/host.ts";
+import type { HostSnapshot, Input, InterfaceReport, Output } from "../../vrrp/messages.ts";
+import type { EventBody } from "../events.ts";
+import type { Log } from "../log/log.ts";
+import type { HostNetwork } from "./network.ts";
+import { NotifyQueue } from "./notify-queue.ts";
+import { ScriptRunner } from "./script-runner.ts";
+
+/** setTimeout takes no more. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+export interface DriverOptions {
+  readonly configuration: VrrpConfiguration;
+  readonly network: HostNetwork;
+  readonly log: Log;
+  readonly publish: (event: EventBody) => void;
+  /** Lines that keepalived writes with `-D` only. */
+  readonly detail: boolean;
+}
+
+export class VrrpDriver {
+  readonly #network: HostNetwork;
+  readonly #log: Log;
+  readonly #publish: (event: EventBody) => void;
+  readonly #detail: boolean;
+  readonly #scripts: ScriptRunner;
+  readonly #notify: NotifyQueue;
+  readonly #inputs: Input[] = [];
+  readonly stopped: Promise<void>;
+  #state: HostState;
+  #timer: NodeJS.Timeout | undefined;
+  #busy = false;
+  #done: () => void = () => undefined;
+
+  constructor(options: DriverOptions) {
+    this.#network = options.network;
+    this.#log = options.log;
+    this.#publish = options.publish;
+    this.#detail = options.detail;
+    this.#scripts = new ScriptRunner(options.configuration.global);
+    this.#notify = new NotifyQueue(this.#scripts, options.log);
+    this.#state = initialState(options.configuration);
+    this.stopped = new Promise((resolve) => {
+      this.#done = resolve;
+    });
+  }
+
+  start(interfaces: readonly InterfaceReport[]): void {
+    this.handle({ type: "start", interfaces });
+  }
+
+  stop(): Promise<void> {
+    this.handle({ type: "stop" });
+    return this.stopped;
+  }
+
+  reconfigure(configuration: VrrpConfiguration): void {
+    this.#scripts.global = configuration.global;
+    this.handle({ type: "reconfigure", configuration });
+  }
+
+  snapshot(): HostSnapshot {
+    return snapshot(this.#state);
+  }
+
+  /** Inputs that come while outputs are performed wait their turn. */
+  handle(input: Input): void {
+    this.#inputs.push(input);
+    if (this.#busy) return;
+    this.#busy = true;
+    try {
+      for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) this.#step(next);
+    } finally {
+      this.#busy = false;
+    }
+    this.#arm();
+  }
+
+  #step(input: Input): void {
+    const { state, outputs } = transition(DEFAULT_HOST_PARAMETERS, this.#state, input, monotonicNow());
+    this.#state = state;
+    for (const output of outputs) this.#perform(output);
+  }
+
+  #arm(): void {
+    clearTimeout(this.#timer);
+    const deadline = nextDeadline(this.#state);
+    if (deadline === undefined) return;
+    const wait = Math.max(0, Math.ceil(inMilliseconds(between(monotonicNow(), deadline))));
+    this.#timer = setTimeout(() => this.handle({ type: "timer" }), Math.min(wait, LONGEST_TIMER_MS));
+  }
+
+  #perform(output: Output): void {
+    switch (output.type) {
+      case "send-advert":
+        this.#network.sendAdvert(output.interface, output.destination, Uint8Array.fromHex(output.packet));
+        break;
+      case "add-address":
+        this.#network.holdAddress(output.address, DEFAULT_HOST_PARAMETERS.addressLifetime);
+        break;
+      case "refresh-addresses":
+        for (const address of output.addresses)
+          this.#network.holdAddress(address, DEFAULT_HOST_PARAMETERS.addressLifetime);
+        break;
+      case "remove-address":
+        this.#network.dropAddress(output.address);
+        break;
+      case "gratuitous-arp":
+        this.#network.sendGratuitousArp(output.interface, output.address);
+        break;
+      case "run-script":
+        void this.#scripts
+          .run(output.command, output.timeout)
+          .then((outcome) => this.handle({ type: "script-result", script: output.script, outcome }));
+        break;
+      case "state": {
+        const { instance, from, to, priority, cause } = output;
+        this.#publish({ kind: "vrrp-state", instance, from, to, priority, cause });
+        break;
+      }
+      case "group-state": {
+        const { group, from, to, cause } = output;
+        this.#publish({ kind: "vrrp-group-state", group, from, to, cause });
+        break;
+      }
+      case "script-state": {
+        const { script, ok, cause } = output;
+        this.#publish({ kind: "script-state", script, ok, cause });
+        break;
+      }
+      case "notify":
+        this.#notify.add(`${output.kind} ${output.name}`, output.commands);
+        break;
+      case "log":
+        if (output.level === "info" || this.#detail) this.#log.write("info", output.line);
+        break;
+      case "stopped":
+        clearTimeout(this.#timer);
+        void this.#notify.idle().then(this.#done);
+        break;
+      default:
+        output satisfies never;
+    }
+  }
+}

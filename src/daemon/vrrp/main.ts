@@ -1,0 +1,44 @@
+/** The vrrp process: the machine, its network and its timer, and nothing else. */
+
+import type { Input } from "../../vrrp/messages.ts";
+import { serveSupervisor, tellEvent } from "../child.ts";
+import { standardErrorLog } from "../log/log.ts";
+import type { StartMessage, ToChild } from "../messages.ts";
+import { VrrpDriver } from "./driver.ts";
+import { HostNetwork } from "./network.ts";
+import { preferThisProcess } from "./priority.ts";
+
+const log = standardErrorLog(process.env, process.stderr.isTTY === true);
+let driver: VrrpDriver | undefined;
+let network: HostNetwork | undefined;
+
+serveSupervisor(
+  {
+    async start(message: StartMessage) {
+      if (message.child !== "vrrp") throw new Error(`a vrrp process was started as ${message.child}`);
+      const { configuration } = message;
+      preferThisProcess(log);
+      const early: Input[] = [];
+      network = new HostNetwork(configuration, log, (input) =>
+        driver === undefined ? early.push(input) : driver.handle(input),
+      );
+      for (const name of network.missing())
+        log.write("warning", `WARNING - interface ${name} doesn't exist: waiting for it`);
+      const detail = process.env.EVENKEEL_LOG_DETAIL === "1";
+      driver = new VrrpDriver({ configuration, network, log, publish: tellEvent, detail });
+      driver.start(network.reports());
+      for (const input of early) driver.handle(input);
+    },
+    message(message: Exclude<ToChild, StartMessage>) {
+      if (message.type !== "reconfigure" || !("vrrp" in message)) return;
+      network?.reconfigure(message.vrrp);
+      driver?.reconfigure(message.vrrp);
+    },
+    async stop() {
+      await driver?.stop();
+      network?.close();
+    },
+    snapshot: () => driver?.snapshot(),
+  },
+  log,
+);
