@@ -1,31 +1,45 @@
 /**
  * What happens to the two connections of an exchange, and the fields that speak of a connection rather than of a message.
  *
- * RFC 9112 §9.3, RFC 9110 §7.6.1 and §7.8; HAProxy's modes keep-alive, server-close and close.
+ * RFC 9112 §9.3, RFC 9110 §7.6.1 and §7.8; HAProxy's modes keep-alive, server-close and close. HAProxy 2.6 forwards fields
+ * that Connection names; RFC 9110 forbids it, and they are dropped here.
  */
 
+import type { HeaderList } from "./headers.ts";
 import type { Framing, RequestHead, ResponseHead } from "./message.ts";
 
 export type ConnectionMode = "keep-alive" | "server-close" | "close";
 
-/** `option httpclose` or `http-server-close` on either side wins over keep-alive. */
-export function combinedMode(_frontend: ConnectionMode, _backend: ConnectionMode): ConnectionMode {
-  throw new Error("not written yet");
+/**
+ * The mode of an exchange between a frontend and a backend: `close` of a backend does not close the client's connection,
+ * any closing mode of either closes the server's.
+ */
+export function combinedMode(frontend: ConnectionMode, backend: ConnectionMode): ConnectionMode {
+  if (frontend === "close") return "close";
+  return frontend === "keep-alive" && backend === "keep-alive" ? "keep-alive" : "server-close";
 }
 
 /** The sender of this head keeps its connection open after this message (§9.3): 1.1 without `close`, 1.0 with `keep-alive`. */
-export function wantsToPersist(_head: RequestHead | ResponseHead): boolean {
-  throw new Error("not written yet");
+export function wantsToPersist(head: RequestHead | ResponseHead): boolean {
+  const { headers, version } = head;
+  if (!headers.has("connection")) return version === "1.1";
+  if (hasOption(headers, "close")) return false;
+  return version === "1.1" || hasOption(headers, "keep-alive");
 }
 
-/** The request asks to switch protocols (§7.8): 1.1, `Connection: upgrade`, and an Upgrade that is not only `h2c`. */
-export function asksUpgrade(_head: RequestHead): boolean {
-  throw new Error("not written yet");
+/**
+ * The request asks to switch protocols (§7.8): 1.1, `Connection: upgrade`, and Upgrade. An upgrade to `h2c` is none: behind
+ * it requests would pass unseen.
+ */
+export function asksUpgrade(head: RequestHead): boolean {
+  const protocols = head.headers.get("upgrade");
+  if (protocols === undefined || head.version === "1.0" || !hasOption(head.headers, "upgrade")) return false;
+  return head.headers.all("upgrade").every((value) => !/(^|[,\s])h2c?([,\s/]|$)/i.test(value));
 }
 
 /** The client waits for 100 before it sends the body. */
-export function expectsContinue(_head: RequestHead): boolean {
-  throw new Error("not written yet");
+export function expectsContinue(head: RequestHead): boolean {
+  return head.version === "1.1" && head.headers.get("expect")?.toLowerCase() === "100-continue";
 }
 
 export interface Persistence {
@@ -33,24 +47,98 @@ export interface Persistence {
   readonly keepClient: boolean;
   /** Put the server connection into the pool. */
   readonly keepServer: boolean;
+  /** How the body is to be framed towards the client: a client of 1.0 gets no chunks (RFC 9112 §6.1). */
+  readonly clientFraming: Framing;
 }
 
-/** To be asked when the response's head is known. A connection with an unread rest of a message is never kept. */
-export function persistence(_exchange: {
+/**
+ * To be asked when the response's head is known and before `prepareResponse`. Says what the messages allow: a connection on
+ * which part of a message was left unread or unsent is never kept.
+ */
+export function persistence(exchange: {
   readonly mode: ConnectionMode;
-  readonly request: RequestHead;
+  /** As it was read, before `prepareRequest`: see `wantsToPersist`. */
+  readonly clientPersists: boolean;
+  readonly clientVersion: RequestHead["version"];
   readonly response: ResponseHead;
   readonly responseFraming: Framing;
 }): Persistence {
-  throw new Error("not written yet");
+  const { mode, response, responseFraming } = exchange;
+  const endless = responseFraming.kind === "until-close" || responseFraming.kind === "tunnel";
+  const unchunk = responseFraming.kind === "chunked" && exchange.clientVersion === "1.0";
+  return {
+    keepClient: mode !== "close" && exchange.clientPersists && !endless && !unchunk,
+    keepServer: mode === "keep-alive" && !endless && wantsToPersist(response),
+    clientFraming: unchunk ? { kind: "until-close" } : responseFraming,
+  };
 }
 
 /** Makes a client's request fit for the server connection: drops hop-by-hop fields, sets Connection as `mode` asks. */
-export function prepareRequest(_head: RequestHead, _mode: ConnectionMode): void {
-  throw new Error("not written yet");
+export function prepareRequest(head: RequestHead, mode: ConnectionMode): void {
+  const { headers } = head;
+  const upgrade = asksUpgrade(head) ? headers.all("upgrade").join(", ") : undefined;
+  const trailers = headers.all("te").some((value) => listed(value, "trailers"));
+  dropHopByHop(headers);
+  const options: string[] = [];
+  if (trailers) {
+    headers.append("te", "trailers");
+    options.push("te");
+  }
+  if (upgrade !== undefined) {
+    headers.append("upgrade", upgrade);
+    options.push("upgrade");
+  } else if (mode === "keep-alive") {
+    if (head.version === "1.0") options.push("keep-alive");
+  } else if (head.version === "1.1") {
+    options.push("close");
+  }
+  if (options.length > 0) headers.append("connection", options.join(", "));
 }
 
 /** Makes a server's response fit for the client connection: drops hop-by-hop fields, sets Connection. */
-export function prepareResponse(_head: ResponseHead, _request: RequestHead, _keepClient: boolean): void {
-  throw new Error("not written yet");
+export function prepareResponse(
+  head: ResponseHead,
+  client: { readonly version: RequestHead["version"]; readonly persistence: Persistence },
+): void {
+  const upgrade = head.status === 101 ? head.headers.get("upgrade") : undefined;
+  dropHopByHop(head.headers);
+  if (upgrade !== undefined) {
+    head.headers.append("upgrade", upgrade);
+    head.headers.append("connection", "upgrade");
+    return;
+  }
+  const { keepClient, clientFraming } = client.persistence;
+  if (clientFraming.kind === "until-close") head.headers.remove("transfer-encoding");
+  if (clientFraming.kind === "tunnel") return;
+  if (!keepClient) {
+    if (head.version === "1.1") head.headers.append("connection", "close");
+  } else if (head.version === "1.0" || client.version === "1.0") {
+    head.headers.append("connection", "keep-alive");
+  }
 }
+
+/** Belong to one connection whether Connection names them or not. */
+const HOP_BY_HOP = new Set(["connection", "keep-alive", "proxy-connection", "te", "upgrade"]);
+
+/** Cannot be made to vanish by naming them in Connection: framing, routing, identity (RFC 9110 §7.6.1 last paragraphs). */
+const END_TO_END = new Set([
+  ..."authorization cache-control content-length content-type cookie forwarded host set-cookie transfer-encoding".split(
+    " ",
+  ),
+  ..."x-forwarded-for x-forwarded-host x-forwarded-proto x-real-ip".split(" "),
+]);
+
+function dropHopByHop(headers: HeaderList): void {
+  const named = headers
+    .all("connection")
+    .flatMap((value) => options(value))
+    .filter((name) => !END_TO_END.has(name));
+  headers.removeWhere((name) => HOP_BY_HOP.has(name) || named.includes(name));
+}
+
+const options = (value: string): string[] => value.split(",").map((option) => option.trim().toLowerCase());
+
+const listed = (value: string, wanted: string): boolean => options(value).includes(wanted);
+
+const hasOption = (headers: HeaderList, wanted: string): boolean =>
+  headers.all("connection").some((value) => listed(value, wanted));
