@@ -56,13 +56,11 @@ export type ConstantName =
   | "NETLINK_ROUTE"
   | "SOL_SOCKET"
   | "SO_BINDTODEVICE"
-  | "SO_BROADCAST"
   | "SO_PRIORITY"
   | "SO_RCVBUF"
   | "SO_RCVBUFFORCE"
   | "SO_REUSEADDR"
   | "SO_REUSEPORT"
-  | "SO_SNDBUF"
   | "SO_TIMESTAMPNS"
   | "IPPROTO_IP"
   | "IPPROTO_IPV6"
@@ -79,32 +77,26 @@ export type ConstantName =
   | "IP_RECVTTL"
   | "IP_TOS"
   | "IP_TRANSPARENT"
-  | "IP_TTL"
   | "IPV6_FREEBIND"
   | "IPV6_TRANSPARENT"
   | "IPV6_V6ONLY"
   | "SOL_NETLINK"
   | "NETLINK_ADD_MEMBERSHIP"
-  | "NETLINK_DROP_MEMBERSHIP"
   | "NETLINK_EXT_ACK"
   | "NETLINK_CAP_ACK"
-  | "NETLINK_GET_STRICT_CHK"
   | "SOL_PACKET"
   | "PACKET_ADD_MEMBERSHIP"
   | "PACKET_MR_PROMISC"
   | "CLONE_FS"
   | "CLONE_NEWNET"
   | "CLONE_NEWNS"
-  | "CLONE_NEWUSER"
-  | "CLONE_NEWPID"
   | "CLONE_NEWUTS"
   | "MCL_CURRENT"
   | "MCL_FUTURE"
-  | "SCHED_OTHER"
-  | "SCHED_FIFO"
+  | "MCL_ONFAULT"
   | "SCHED_RR"
+  | "SCHED_RESET_ON_FORK"
   | "EAGAIN"
-  | "EEXIST"
   | "ENODEV"
   | "EADDRNOTAVAIL"
   | "ENOBUFS"
@@ -119,12 +111,9 @@ export interface NativeAddon {
   socket(domain: number, type: number, protocol: number): Descriptor;
   socketpair(domain: number, type: number, protocol: number): [Descriptor, Descriptor];
   bind(fd: Descriptor, address: Uint8Array): void;
-  connect(fd: Descriptor, address: Uint8Array): void;
   listen(fd: Descriptor, backlog: number): void;
-  getsockname(fd: Descriptor): Uint8Array;
   /** A number is given to the kernel as a C `int`. */
   setsockopt(fd: Descriptor, level: number, name: number, value: number | Uint8Array): void;
-  getsockopt(fd: Descriptor, level: number, name: number, maximumBytes: number): Uint8Array;
   /** SO_ATTACH_FILTER: packed `struct sock_filter`, 8 bytes each. */
   attachFilter(fd: Descriptor, program: Uint8Array): void;
 

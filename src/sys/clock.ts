@@ -3,4 +3,4 @@
 import { hrtime } from "node:process";
 import { type Instant, instantAt } from "../base/time.ts";
 
-export const now = (): Instant => instantAt(Number(hrtime.bigint() / 1_000n));
+export const monotonicNow = (): Instant => instantAt(Number(hrtime.bigint() / 1_000n));

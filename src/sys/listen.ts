@@ -88,3 +88,8 @@ export function listenUnix(path: string, mode: number, backlog = BACKLOG): Descr
     throw error;
   }
 }
+
+/** Closes a descriptor that `listenTcp` or `listenUnix` gave. */
+export function closeDescriptor(fd: Descriptor): void {
+  attempt(`close descriptor ${fd}`, () => addon.close(fd));
+}

@@ -16,7 +16,6 @@ import {
   NLMSG_DONE,
   NLMSG_ERROR,
   NLMSG_NOOP,
-  NLMSG_OVERRUN,
   parseNetlink,
 } from "../wire/netlink.ts";
 import { parseAck } from "../wire/netlink-ack.ts";
@@ -97,7 +96,7 @@ export class Netlink {
 
 export interface MonitorHandlers {
   onMessages(messages: readonly NetlinkMessage[]): void;
-  /** Messages were lost (ENOBUFS): what is known must be dumped again. */
+  /** Messages were lost (ENOBUFS); those before have been passed over. What is known must be dumped again. */
   onLost(): void;
   onError(error: SystemError): void;
 }
@@ -115,12 +114,12 @@ export class NetlinkMonitor {
         "rtnetlink",
         { slotBytes: DATAGRAM_BYTES, slots: 16 },
         {
-          onReceived(received) {
-            const messages = received.flatMap(({ bytes }) => parseNetlink(bytes).messages);
-            if (messages.some(({ type }) => type === NLMSG_OVERRUN)) handlers.onLost();
-            else handlers.onMessages(messages);
+          onReceived: (received) => handlers.onMessages(received.flatMap(({ bytes }) => parseNetlink(bytes).messages)),
+          onError(error) {
+            if (error.errno !== constants.ENOBUFS) return handlers.onError(error);
+            drain(fd);
+            handlers.onLost();
           },
-          onError: (error) => (error.errno === constants.ENOBUFS ? handlers.onLost() : handlers.onError(error)),
         },
       );
     } catch (error) {
@@ -132,6 +131,21 @@ export class NetlinkMonitor {
   /** Safe to call twice, and from within a handler. */
   close(): void {
     this.#socket.close();
+  }
+}
+
+/**
+ * What still waits is older than what was lost: read after a fresh dump it would bring back a state that has passed. And the
+ * kernel goes on dropping until the queue was empty once (netlink(7), "congested"). Bounded, as new events come in
+ * meanwhile; should it not suffice, ENOBUFS comes again.
+ */
+function drain(fd: Descriptor): void {
+  for (let rounds = 0; rounds < 1_000; rounds++) {
+    try {
+      if (addon.receive(fd, DATAGRAM_BYTES, 16) === undefined) return;
+    } catch {
+      // ENOBUFS once more, which is known.
+    }
   }
 }
 

@@ -73,12 +73,20 @@ export function dieWithParent(signal: number): void {
   attempt("ask for a signal when the parent dies", () => addon.setParentDeathSignal(signal));
 }
 
-/** Real-time round robin for this thread, 1..99. @throws SystemError EPERM without CAP_SYS_NICE */
+/**
+ * Real-time round robin for this thread, 1..99; what it starts runs normally.
+ * @throws SystemError EPERM without CAP_SYS_NICE
+ */
 export function runInRealTime(priority: number): void {
-  attempt(`run with real-time priority ${priority}`, () => addon.setScheduler(0, constants.SCHED_RR, priority));
+  const policy = constants.SCHED_RR | constants.SCHED_RESET_ON_FORK;
+  attempt(`run with real-time priority ${priority}`, () => addon.setScheduler(0, policy, priority));
 }
 
-/** Keeps all memory, now and later, out of swap. @throws SystemError ENOMEM, EPERM */
+/**
+ * Keeps memory out of swap, from each page's first use on.
+ * @throws SystemError EPERM, ENOMEM without CAP_IPC_LOCK
+ */
 export function lockMemory(): void {
-  attempt("lock memory", () => addon.mlockall(constants.MCL_CURRENT | constants.MCL_FUTURE));
+  const flags = constants.MCL_CURRENT | constants.MCL_FUTURE | constants.MCL_ONFAULT;
+  attempt("lock memory", () => addon.mlockall(flags));
 }
