@@ -1,0 +1,69 @@
+/**
+ * Which room of src/ may import what (ARCHITECTURE.md, code map). `npm run check` applies it.
+ *
+ * A room that has no line here may not be imported and may import nothing, so a new folder starts with a line.
+ */
+
+/** What a room may import besides itself: folders or files of src/. */
+const rooms = {
+  base: [],
+  wire: ["base/"],
+  health: ["base/"],
+  balance: ["base/"],
+  http: ["base/"],
+  config: ["base/"],
+  vrrp: ["base/", "wire/", "config/model/"],
+  proxy: ["base/", "http/", "balance/", "health/", "config/model/"],
+  sys: ["base/", "wire/", "proxy/port.ts"],
+  lab: ["base/", "wire/", "sys/", "config/text/"],
+  daemon: ["base/", "wire/", "vrrp/", "health/", "balance/", "http/", "proxy/", "config/", "sys/"],
+  cli: [""],
+};
+
+/** npm packages, by the rooms that may import them; what no line names, no room imports. */
+const packages = { lab: ["yaml"], cli: ["commander"] };
+
+/** Rooms that meet the operating system. All others are free of node:* modules. */
+const outside = ["sys", "lab", "daemon", "cli"];
+
+const mayImport = (room) => [
+  `^src/${room}/`,
+  ...rooms[room].map((target) => `^src/${target}`),
+  ...(packages[room] ?? []).map((name) => `^node_modules/${name}/`),
+];
+
+export default {
+  forbidden: [
+    ...Object.keys(rooms).map((room) => ({
+      name: `${room}-imports`,
+      severity: "error",
+      from: { path: `^src/${room}/` },
+      to: {
+        pathNot: [...mayImport(room), ...(room === "daemon" ? ["^package\\.json$"] : [])],
+        ...(outside.includes(room) ? { dependencyTypesNot: ["core"] } : {}),
+      },
+    })),
+    {
+      name: "room-without-a-line",
+      severity: "error",
+      from: { path: "^src/", pathNot: Object.keys(rooms).map((room) => `^src/${room}/`) },
+      to: {},
+    },
+    {
+      name: "only-sys-loads-the-addon",
+      comment: "createRequire and dlopen come from node:module and node:process",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/sys/addon\\.ts$" },
+      to: { path: "^(node:)?module$" },
+    },
+    { name: "no-cycle", severity: "error", from: {}, to: { circular: true } },
+    { name: "resolvable", severity: "error", from: {}, to: { couldNotResolve: true } },
+  ],
+  options: {
+    // TypeScript 7 has no parser that dependency-cruiser can call; without swc it would read nothing and be content.
+    parser: "swc",
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: "node_modules" },
+    enhancedResolveOptions: { extensions: [".ts"], exportsFields: ["exports"], conditionNames: ["import", "node"] },
+  },
+};
