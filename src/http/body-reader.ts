@@ -6,7 +6,7 @@
  */
 
 import type { BodyEvent, End } from "./event.ts";
-import type { HeadParser } from "./head-parser.ts";
+import { type HeadParser, MORE, REFUSED } from "./head-parser.ts";
 import type { Inbox } from "./inbox.ts";
 import type { Limits } from "./limits.ts";
 import type { Framing } from "./message.ts";
@@ -95,10 +95,9 @@ export class BodyReader {
       }
       if (this.#state === S.trailers) {
         const after = this.#parser.feed(inbox.bytes, inbox.at);
-        if (after === -2)
-          return this.#fail(this.#parser.problem ?? "head-too-large", this.#trailersAt + this.#parser.length);
-        inbox.at = after === -1 ? inbox.bytes.length : after;
-        if (after === -1) continue;
+        if (after === REFUSED) return this.#fail(this.#parser.problem, this.#trailersAt + this.#parser.length);
+        inbox.at = after === MORE ? inbox.bytes.length : after;
+        if (after === MORE) continue;
         const trailers = this.#parser.headers;
         if (trailers.size === 0) return END;
         for (const [name] of trailers)

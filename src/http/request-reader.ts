@@ -14,7 +14,7 @@
 import { BodyReader } from "./body-reader.ts";
 import type { Closed, NeedData, RequestEvent } from "./event.ts";
 import { requestFraming } from "./framing.ts";
-import { HeadParser } from "./head-parser.ts";
+import { HeadParser, MORE, REFUSED } from "./head-parser.ts";
 import { checkTarget } from "./host.ts";
 import { Inbox } from "./inbox.ts";
 import { DEFAULT_LIMITS, type Leniency, type ReaderOptions, STRICT } from "./limits.ts";
@@ -78,8 +78,8 @@ export class RequestReader {
     const parser = this.#parser;
     while (inbox.ready()) {
       const after = parser.feed(inbox.bytes, inbox.at);
-      if (after === -2) return this.#fail(parser.problem ?? "request-line-malformed", this.#headAt + parser.length);
-      if (after === -1) {
+      if (after === REFUSED) return this.#fail(parser.problem, this.#headAt + parser.length);
+      if (after === MORE) {
         inbox.at = inbox.bytes.length;
         continue;
       }

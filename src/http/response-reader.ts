@@ -8,7 +8,7 @@
 import { BodyReader } from "./body-reader.ts";
 import type { Closed, NeedData, ResponseEvent } from "./event.ts";
 import { responseFraming } from "./framing.ts";
-import { HeadParser } from "./head-parser.ts";
+import { HeadParser, MORE, REFUSED } from "./head-parser.ts";
 import { Inbox } from "./inbox.ts";
 import { DEFAULT_LIMITS, type Leniency, type ReaderOptions, STRICT } from "./limits.ts";
 import type { ResponseHead } from "./message.ts";
@@ -83,8 +83,8 @@ export class ResponseReader {
     while (inbox.ready()) {
       if (this.#awaited === undefined) return this.#fail("unexpected-response", inbox.position);
       const after = parser.feed(inbox.bytes, inbox.at);
-      if (after === -2) return this.#fail(parser.problem ?? "status-line-malformed", this.#headAt + parser.length);
-      if (after === -1) {
+      if (after === REFUSED) return this.#fail(parser.problem, this.#headAt + parser.length);
+      if (after === MORE) {
         inbox.at = inbox.bytes.length;
         continue;
       }
