@@ -6,10 +6,13 @@
  * about exit codes and prints nothing.
  */
 
+import { kindOf } from "./detect.ts";
+import { loadKeepalived } from "./keepalived/load.ts";
 import type { Configuration } from "./model/configuration.ts";
-import type { Diagnostic } from "./text/diagnostic.ts";
+import { type Diagnostic, Diagnostics } from "./text/diagnostic.ts";
 import type { ConfigurationFiles } from "./text/files.ts";
-import type { Source } from "./text/source.ts";
+import { readSource } from "./text/read-source.ts";
+import { Source, type Span } from "./text/source.ts";
 
 /** What a configuration may ask of the machine that it is read on. */
 export interface LoadEnvironment {
@@ -30,9 +33,77 @@ export interface Loaded {
   readonly diagnostics: readonly Diagnostic[];
   /** How many more there were than could be kept. */
   readonly dropped: number;
-  /** Every file that was read, includes too, in the order in which they were read. */
+  /** Every file, each followed by what it includes; empty in place of one that could not be read. */
   readonly sources: readonly Source[];
 }
 
 /** Loads `paths` in their order; files of one kind make up one configuration. */
-export declare function load(paths: readonly string[], environment: LoadEnvironment): Loaded;
+export function load(paths: readonly string[], environment: LoadEnvironment): Loaded {
+  const diagnostics = new Diagnostics();
+  const files = paths.map((path) => open(path, environment.files, diagnostics));
+  const keepalived = files.filter(({ kind }) => kind === "keepalived").map(({ source }) => source);
+  const configId = environment.configId ?? environment.hostname.split(".")[0] ?? "";
+  const { variables } = environment;
+  const reading = { files: environment.files, configId, variables, random: () => environment.random() };
+  const vrrp = keepalived.length === 0 ? undefined : loadKeepalived(keepalived, reading, diagnostics);
+  const opened = files.map(({ source }) => source);
+  const sources = inReadingOrder(opened, vrrp?.sources ?? []);
+  return {
+    configuration: { vrrp: vrrp?.model, proxy: undefined },
+    diagnostics: sorted(diagnostics.list, sources),
+    dropped: diagnostics.dropped,
+    sources,
+  };
+}
+
+interface OpenedFile {
+  readonly source: Source;
+  readonly kind: "keepalived" | "haproxy" | undefined;
+}
+
+function open(path: string, files: ConfigurationFiles, diagnostics: Diagnostics): OpenedFile {
+  const nothing = new Source(path, "");
+  const source = readSource(path, files, diagnostics, (reason) => {
+    diagnostics.error("config/unreadable", { source: nothing, start: 0, end: 0 }, `File cannot be read: ${reason}`);
+  });
+  if (source === undefined) return { source: nothing, kind: undefined };
+  const kind = kindOf(source.text);
+  if (kind === undefined) reportUnknownKind(source, diagnostics);
+  return { source, kind };
+}
+
+function reportUnknownKind(source: Source, diagnostics: Diagnostics): void {
+  const start = { source, start: 0, end: 0 };
+  const help =
+    "keepalived.conf has blocks such as vrrp_instance NAME { … }, haproxy.cfg sections such as frontend NAME";
+  if (/^[ \t]*[^\s#!]/m.test(source.text))
+    diagnostics.error("config/unknown-kind", start, "File is neither keepalived.conf nor haproxy.cfg", help);
+  else diagnostics.warning("config/empty", start, "File configures nothing", help);
+}
+
+/** Each of `files` followed by what it includes. */
+function inReadingOrder(files: readonly Source[], read: readonly Source[]): Source[] {
+  const top = new Set(files);
+  return files.flatMap((file) => {
+    const start = read.indexOf(file);
+    if (start < 0) return [file];
+    const end = read.findIndex((source, index) => index > start && top.has(source));
+    return read.slice(start, end < 0 ? read.length : end);
+  });
+}
+
+/** By file and position, each thing once: an expansion may say the same about one place many times. */
+function sorted(diagnostics: readonly Diagnostic[], sources: readonly Source[]): Diagnostic[] {
+  const byName = new Map(sources.map((source, index) => [source.name, index]).reverse() as [string, number][]);
+  const bySource = new Map(sources.map((source, index) => [source, index]));
+  const placeOf = ({ source }: Span) => bySource.get(source) ?? byName.get(source.name) ?? sources.length;
+  const said = new Set<string>();
+  return diagnostics
+    .map((diagnostic) => ({ diagnostic, file: placeOf(diagnostic.span) }))
+    .sort((a, b) => a.file - b.file || a.diagnostic.span.start - b.diagnostic.span.start)
+    .filter(({ diagnostic: { code, span, message }, file }) => {
+      const key = `${file} ${span.start} ${span.end} ${code} ${message}`;
+      return !said.has(key) && said.add(key);
+    })
+    .map(({ diagnostic }) => diagnostic);
+}

@@ -1,0 +1,30 @@
+/** `notify`, `notify_master` … of instances and sync groups. */
+
+import type { NotifyScripts } from "../model/vrrp.ts";
+import type { Report } from "./report.ts";
+import { commandOf } from "./script.ts";
+import type { Statement } from "./tree.ts";
+import type { Handlers } from "./walk.ts";
+
+export type NotifyDraft = { -readonly [K in keyof NotifyScripts]: NotifyScripts[K] };
+
+export const noNotify = (): NotifyDraft => ({
+  master: undefined,
+  backup: undefined,
+  fault: undefined,
+  stop: undefined,
+  any: undefined,
+});
+
+export function notifyHandlers(draft: NotifyDraft, report: Report): Handlers {
+  const set = (event: keyof NotifyDraft) => (statement: Statement) => {
+    draft[event] = commandOf(statement, "user", report);
+  };
+  return {
+    notify_master: set("master"),
+    notify_backup: set("backup"),
+    notify_fault: set("fault"),
+    notify_stop: set("stop"),
+    notify: set("any"),
+  };
+}
