@@ -96,6 +96,9 @@ export interface Timeouts {
 
 interface Proxy {
   readonly name: string;
+  /** `id N`; HAProxy numbers the others by position. */
+  readonly id?: number;
+  readonly description?: string;
   readonly mode: Mode;
   readonly disabled: boolean;
   readonly timeouts: Timeouts;

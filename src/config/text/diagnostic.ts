@@ -32,12 +32,15 @@ export class Diagnostics {
   readonly list: Diagnostic[] = [];
   readonly limit: number;
   dropped = 0;
+  /** Errors among all that was added, dropped ones too. */
+  errors = 0;
 
   constructor(limit = 1_000) {
     this.limit = limit;
   }
 
   add(severity: Severity, code: string, span: Span, message: string, help?: string): void {
+    if (severity === "error") this.errors++;
     if (this.list.length >= this.limit) {
       this.dropped++;
       return;

@@ -1,0 +1,71 @@
+/** Keywords of `global` (HAProxy 2.6 configuration.txt §3.1 to §3.3). */
+
+import type { KeywordGroup } from "./keywords.ts";
+
+export const GLOBAL_KEYWORDS: readonly KeywordGroup[] = [
+  {
+    support: "supported",
+    names: `maxconn, user, group, uid, gid, pidfile, log, log-tag, node, description, hard-stop-after, tune.bufsize,
+      tune.maxrewrite, spread-checks, setenv, presetenv, unsetenv, resetenv`,
+  },
+  { support: "supported", remark: "number of proxy processes, 1 by default", names: "nbthread" },
+  {
+    support: "without-effect",
+    remark: "the supervisor decides how the processes run",
+    names: "daemon, master-worker, mworker-max-reloads, quiet, debug, close-spread-time, grace",
+  },
+  {
+    support: "without-effect",
+    remark: "the engine has no such knob",
+    names: `busy-polling, noepoll, nokqueue, nopoll, noevports, nosplice, nogetaddrinfo, noreuseport, no-memory-trimming,
+      max-spread-checks, maxpipes, profiling.memory, profiling.tasks, tune.buffers.limit, tune.buffers.reserve,
+      tune.chksize, tune.fail-alloc, tune.fd.edge-triggered, tune.idle-pool.shared, tune.idletimer,
+      tune.listener.multi-queue, tune.maxaccept, tune.maxpollevents, tune.pattern.cache-size, tune.pipesize,
+      tune.pool-high-fd-ratio, tune.pool-low-fd-ratio, tune.rcvbuf.client, tune.rcvbuf.server, tune.recv_enough,
+      tune.runqueue-depth, tune.sched.low-latency, tune.sndbuf.client, tune.sndbuf.server, tune.vars.check-max-size,
+      tune.vars.global-max-size, tune.vars.proc-max-size, tune.vars.reqres-max-size, tune.vars.sess-max-size,
+      tune.vars.txn-max-size, cpu-map, numa-cpu-mapping, thread-group, thread-groups, ulimit-n, set-dumpable,
+      strict-limits, expose-experimental-directives`,
+  },
+  {
+    support: "without-effect",
+    remark: "belongs to something that is not implemented",
+    names: `ca-base, crt-base, issuers-chain-path, ssl-default-bind-ciphers, ssl-default-bind-ciphersuites,
+      ssl-default-bind-curves, ssl-default-bind-options, ssl-default-server-ciphers, ssl-default-server-ciphersuites,
+      ssl-default-server-options, ssl-dh-param-file, ssl-engine, ssl-load-extra-del-ext, ssl-load-extra-files,
+      ssl-mode-async, ssl-propquery, ssl-provider, ssl-provider-path, ssl-server-verify, ssl-skip-self-issued-ca,
+      maxsslconn, maxsslrate, maxcomprate, maxcompcpuusage, maxzlibmem, tune.comp.maxlevel, tune.zlib.memlevel,
+      tune.zlib.windowsize, tune.h2.header-table-size, tune.h2.initial-window-size, tune.h2.max-concurrent-streams,
+      tune.h2.max-frame-size, h2-workaround-bogus-websocket-clients, tune.lua.forced-yield, tune.lua.maxmem,
+      tune.lua.service-timeout, tune.lua.session-timeout, tune.lua.task-timeout, tune.peers.max-updates-at-once,
+      tune.quic.frontend.conn-tx-buffers.limit, tune.quic.frontend.max-idle-timeout,
+      tune.quic.frontend.max-streams-bidi, tune.quic.retry-threshold, tune.ssl.cachesize, tune.ssl.capture-buffer-size,
+      tune.ssl.capture-cipherlist-size, tune.ssl.default-dh-param, tune.ssl.force-private-cache,
+      tune.ssl.hard-maxrecord, tune.ssl.keylog, tune.ssl.lifetime, tune.ssl.maxrecord, tune.ssl.ssl-ctx-cache-size,
+      httpclient.resolvers.id, httpclient.resolvers.prefer, httpclient.ssl.ca-file, httpclient.ssl.verify, localpeer,
+      external-check, insecure-fork-wanted, insecure-setuid-wanted, unix-bind, lua-prepend-path, pp2-never-send-local`,
+  },
+  { support: "warned", remark: "`evenkeel status` and its control socket take its place", names: "stats socket" },
+  {
+    support: "without-effect",
+    remark: "belongs to `stats socket`",
+    names: "stats timeout, stats maxconn, stats bind-process",
+  },
+  { support: "warned", remark: "the proxies drop to `user` and `group`, in the whole file system", names: "chroot" },
+  {
+    support: "warned",
+    remark: "relative paths count from the folder of the file they stand in",
+    names: "default-path",
+  },
+  {
+    support: "warned",
+    names: `server-state-base, server-state-file, log-send-hostname, h1-case-adjust, h1-case-adjust-file,
+      h1-accept-payload-with-any-method, set-var, set-var-fmt, lua-load, lua-load-per-thread, zero-warning,
+      tune.http.cookielen, tune.http.logurilen, tune.http.maxhdr, 51degrees-data-file, 51degrees-property-name-list,
+      51degrees-property-separator, 51degrees-cache-size, deviceatlas-json-file, deviceatlas-log-level,
+      deviceatlas-properties-cookie, deviceatlas-separator, wurfl-data-file, wurfl-information-list,
+      wurfl-information-list-separator, wurfl-cache-size, wurfl-patch-file`,
+  },
+  { support: "refused", remark: "more would be let in than the file allows", names: "maxconnrate, maxsessrate" },
+  { support: "removed", remark: "use 'nbthread'", names: "nbproc" },
+];
