@@ -18,6 +18,8 @@ interface Finding {
 interface Step {
   readonly says: string;
   readonly look: () => Finding;
+  /** What it must have looked at, and may have exceeded. */
+  readonly sources: readonly string[];
 }
 
 const inProject = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
@@ -38,8 +40,9 @@ function parsed<T>(text: string): Partial<T> {
   }
 }
 
+/** Biome also takes JSON and more; its count is of the sources alone. */
 function format(): Finding {
-  const summary = runTool("biome", "check", "--reporter=json", ".").stdout;
+  const summary = runTool("biome", "check", "--reporter=json", ...sources).stdout;
   const { changed = 0, unchanged = 0 } = parsed<{ summary: Record<string, number> }>(summary).summary ?? {};
   const { failed, all } = runTool("biome", "check", "--error-on-warnings", "--max-diagnostics=50", ".");
   return { seen: changed + unchanged, complaints: failed ? all : "" };
@@ -59,12 +62,12 @@ interface Cruise {
   summary: { violations: { from: string; to: string; rule: { name: string } }[] };
 }
 
+/** Of src/ alone: tests may import everything. (dependency-cruiser 17 cannot read `using`, which tests like.) */
 function imports(): Finding {
-  const folders = ["src", "test", "scripts"].filter((folder) => globSync(`${folder}/**/*.ts`).length > 0);
-  const { failed, stdout, all } = runTool("depcruise", "--config", "--output-type", "json", ...folders);
+  const { failed, stdout, all } = runTool("depcruise", "--config", "--output-type", "json", "src");
   const { modules = [], summary } = parsed<Cruise>(stdout);
   const complaints = summary?.violations.map(({ from, to, rule }) => `${rule.name}: ${from} imports ${to}`);
-  const seen = modules.filter(({ source }) => /^(src|test|scripts)\/.*\.ts$/.test(source)).length;
+  const seen = modules.filter(({ source }) => /^src\/.*\.ts$/.test(source)).length;
   return { seen, complaints: complaints?.join("\n") ?? (failed ? all : "") };
 }
 
@@ -74,22 +77,27 @@ function deadCode(): Finding {
   return { seen, complaints: problems?.join("\n") ?? (failed ? all : "") };
 }
 
+const sources = globSync("{src,test,scripts}/**/*.ts", { exclude: ["test/fixtures/**"] });
+const program = sources.filter((file) => file.startsWith("src/"));
 const steps: Record<string, Step> = {
-  format: { says: "formatted, no lint, pure folders name no ambient state, no import cycle (Biome)", look: format },
-  types: { says: "well typed (tsc)", look: types },
-  imports: { says: "rooms import what they may (dependency-cruiser)", look: imports },
-  "dead-code": { says: "nothing unused (knip)", look: deadCode },
+  format: {
+    says: "formatted, no lint, no import cycle, pure folders name no ambient state (Biome)",
+    look: format,
+    sources,
+  },
+  types: { says: "well typed (tsc)", look: types, sources },
+  imports: { says: "rooms import what they may (dependency-cruiser)", look: imports, sources: program },
+  "dead-code": { says: "nothing unused (knip)", look: deadCode, sources },
 };
 
-const sources = globSync("{src,test,scripts}/**/*.ts", { exclude: ["test/fixtures/**"] });
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(steps);
 for (const name of names) {
   const step = steps[name];
   if (step === undefined) throw new Error(`no step ${name}; there are: ${Object.keys(steps).join(", ")}`);
   const { seen, complaints } = step.look();
-  const blind = sources.length === 0 || seen < sources.length;
+  const blind = step.sources.length === 0 || seen < step.sources.length;
   if (complaints) console.log(complaints);
-  if (blind) console.log(`looked at ${seen} files of ${sources.length} sources: that proves nothing`);
+  if (blind) console.log(`looked at ${seen} files of ${step.sources.length}: that proves nothing`);
   console.log(`${complaints || blind ? "✖" : "✔"} ${name}: ${step.says}, ${seen} files`);
   if (complaints || blind) process.exitCode = 1;
 }
