@@ -7,7 +7,9 @@
  */
 
 import { kindOf } from "./detect.ts";
+import { type HaproxyContext, loadHaproxy } from "./haproxy/load.ts";
 import { loadKeepalived } from "./keepalived/load.ts";
+import type { ReaderEnvironment } from "./keepalived/reader.ts";
 import type { Configuration } from "./model/configuration.ts";
 import { type Diagnostic, Diagnostics } from "./text/diagnostic.ts";
 import type { ConfigurationFiles } from "./text/files.ts";
@@ -23,8 +25,10 @@ export interface LoadEnvironment {
   readonly configId?: string;
   /** Environment variables of the process: `${_ENV NAME}` in keepalived.conf, `"$NAME"` in haproxy.cfg. */
   readonly variables: Readonly<Record<string, string | undefined>>;
+  /** Processors of the machine: HAProxy's default for `nbthread`. 1 when not given. */
+  readonly cpus?: number;
   /** In [0, 1): for keepalived's `${_RANDOM}`. */
-  random(): number;
+  readonly random: () => number;
 }
 
 export interface Loaded {
@@ -41,19 +45,27 @@ export interface Loaded {
 export function load(paths: readonly string[], environment: LoadEnvironment): Loaded {
   const diagnostics = new Diagnostics();
   const files = paths.map((path) => open(path, environment.files, diagnostics));
-  const keepalived = files.filter(({ kind }) => kind === "keepalived").map(({ source }) => source);
-  const configId = environment.configId ?? environment.hostname.split(".")[0] ?? "";
-  const { variables } = environment;
-  const reading = { files: environment.files, configId, variables, random: () => environment.random() };
-  const vrrp = keepalived.length === 0 ? undefined : loadKeepalived(keepalived, reading, diagnostics);
+  const ofKind = (wanted: string) => files.filter(({ kind }) => kind === wanted).map(({ source }) => source);
+  const keepalived = ofKind("keepalived");
+  const haproxy = ofKind("haproxy");
+  const vrrp = keepalived.length === 0 ? undefined : loadKeepalived(keepalived, readerOf(environment), diagnostics);
+  const proxy = haproxy.length === 0 ? undefined : loadHaproxy(haproxy, haproxyContextOf(environment));
   const opened = files.map(({ source }) => source);
   const sources = inReadingOrder(opened, vrrp?.sources ?? []);
   return {
-    configuration: { vrrp: vrrp?.model, proxy: undefined },
-    diagnostics: sorted(diagnostics.list, sources),
-    dropped: diagnostics.dropped,
+    configuration: { vrrp: vrrp?.model, proxy: proxy?.model },
+    diagnostics: sorted([...diagnostics.list, ...(proxy?.diagnostics.list ?? [])], sources),
+    dropped: diagnostics.dropped + (proxy?.diagnostics.dropped ?? 0),
     sources,
   };
+}
+
+function readerOf({ files, hostname, configId, variables, random }: LoadEnvironment): ReaderEnvironment {
+  return { files, configId: configId ?? hostname.split(".")[0] ?? "", variables, random };
+}
+
+function haproxyContextOf({ files, variables, hostname, cpus = 1 }: LoadEnvironment): HaproxyContext {
+  return { files, environment: variables, hostname, cpus };
 }
 
 interface OpenedFile {

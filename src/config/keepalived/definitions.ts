@@ -14,7 +14,7 @@ import { quote, type Report } from "./report.ts";
 export interface Predefined {
   readonly instance: string;
   readonly variables: Readonly<Record<string, string | undefined>>;
-  random(): number;
+  readonly random: () => number;
   directoryOf(file: string): string;
 }
 

@@ -1,6 +1,6 @@
 /**
  * What the lines of one vrrp_instance come to together: keepalived's rules for state, preemption, version and family,
- * what cannot work as written, and the typed model. reference: keepalived.conf(5); RFC 5798 §6.1; RFC 3768 §5.3.7.
+ * what cannot work as written, and the typed model: keepalived.conf(5); RFC 5798 §6.1; RFC 3768 §5.3.7.
  */
 
 import { isIpv4 } from "../../base/ip.ts";
@@ -17,6 +17,8 @@ const OWNER_PRIORITY = 255;
 const DEFAULT_PRIORITY = 100;
 /** RFC 5798 §5.2.7: twelve bits of centiseconds. */
 const LONGEST_V3_CENTISECONDS = 4_095;
+/** Priorities of two routers are seldom nearer than this. */
+const SMALLEST_USEFUL_WEIGHT = 5;
 /** The count of addresses in an advert is one byte. */
 const MOST_ADDRESSES = 255;
 
@@ -33,7 +35,7 @@ export function completeInstance(draft: InstanceDraft, globals: GlobalDefs, repo
   const authPass = authPassOf(draft, version, report);
   const advertised = oneFamily(draft, report);
   checkAddresses(draft, report);
-  if (globals.strict !== undefined && priority !== OWNER_PRIORITY) {
+  if (globals.strict !== undefined && priority !== OWNER_PRIORITY && draft.addresses.length > 0) {
     const message = `keepalived would drop traffic to the addresses of ${quote(name)}: vrrp_strict with priority ${priority}`;
     const help = "evenkeel does not drop it; remove vrrp_strict so that both do the same";
     report.warning("keepalived/strict-drops-traffic", draft.name, message, help);
@@ -208,6 +210,15 @@ function warnOfUselessWeights(draft: InstanceDraft, priority: number, nopreempt:
       draft.name,
       message,
       "Leave the weight away: a failure then means FAULT",
+    );
+  } else if (Math.abs(weight) < SMALLEST_USEFUL_WEIGHT) {
+    const other = Math.min(OWNER_PRIORITY - 1, Math.max(1, priority + weight));
+    const message = `${subject} is small: it moves the address only past peers between priority ${priority} and ${other}`;
+    report.note(
+      "keepalived/small-weight",
+      draft.name,
+      message,
+      "Give a weight larger than the gap between the routers",
     );
   }
 }

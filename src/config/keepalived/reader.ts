@@ -21,7 +21,7 @@ export interface ReaderEnvironment {
   /** What `@id` lines are compared with. */
   readonly configId: string;
   readonly variables: Readonly<Record<string, string | undefined>>;
-  random(): number;
+  readonly random: () => number;
 }
 
 const DEFINITION = /^\$([A-Za-z0-9_]+)=(.*)$/s;
@@ -43,7 +43,7 @@ export class LineReader {
   constructor(environment: ReaderEnvironment, report: Report, budget: Budget) {
     const { configId, variables, files } = environment;
     const directoryOf = (file: string) => files.resolve(file, ".");
-    const predefined = { instance: configId, variables, random: () => environment.random(), directoryOf };
+    const predefined = { instance: configId, variables, random: environment.random, directoryOf };
     this.#environment = environment;
     this.#report = report;
     this.#budget = budget;

@@ -7,16 +7,29 @@ import { suggest } from "../text/suggest.ts";
 import type { Keyword } from "./keyword-notation.ts";
 import { CONTEXTS, MISSING } from "./keywords.ts";
 import { quote, type Report } from "./report.ts";
-import type { Statement } from "./tree.ts";
+import type { Statement, Word } from "./tree.ts";
 
 export type Handlers = Readonly<Record<string, (statement: Statement) => void>>;
 
 export function walk(statements: readonly Statement[], context: string, handlers: Handlers, report: Report): void {
+  const seen = new Set<string>();
   for (const statement of statements) {
     const keyword = CONTEXTS.get(context)?.get(statement.keyword.text);
-    if (keyword === undefined) reportUnknown(statement, context, report);
-    else if (isComplete(statement, keyword, report)) follow(statement, keyword, handlers, report);
+    if (keyword === undefined) {
+      reportUnknown(statement, context, report);
+    } else if (isComplete(statement, keyword, report)) {
+      if (keyword.block === undefined) noteRepetition(statement.keyword, seen, report);
+      follow(statement, keyword, handlers, report);
+    }
   }
+}
+
+function noteRepetition(keyword: Word, seen: Set<string>, report: Report): void {
+  if (seen.has(keyword.text)) {
+    const message = `${quote(keyword.text)} is given again in this block: the last one counts`;
+    report.note("keepalived/repeated-keyword", keyword, message, "Remove the others");
+  }
+  seen.add(keyword.text);
 }
 
 function follow(statement: Statement, keyword: Keyword, handlers: Handlers, report: Report): void {
@@ -77,7 +90,8 @@ function isComplete(statement: Statement, keyword: Keyword, report: Report): boo
 function reportUnknown(statement: Statement, context: string, report: Report): void {
   const { keyword } = statement;
   const message = `Unknown keyword ${quote(keyword.text)}`;
-  const help = report.full ? undefined : (cureFor(keyword.text, context) ?? "It and its block are skipped");
+  const skipped = statement.block === undefined ? "The line is skipped" : "It and its block are skipped";
+  const help = report.full ? undefined : (cureFor(keyword.text, context) ?? skipped);
   report.warning("keepalived/unknown-keyword", keyword, message, help);
 }
 

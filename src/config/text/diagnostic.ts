@@ -27,7 +27,10 @@ export function worst(diagnostics: readonly Diagnostic[]): "error" | "warning" |
   return diagnostics.some((one) => one.severity === "warning") ? "warning" : undefined;
 }
 
-/** Collects diagnostics; past `limit` only a count is kept, so that a hostile file cannot grow the process. */
+/**
+ * Collects diagnostics; past `limit` only a count is kept, so that a hostile file cannot grow the process. Errors have a
+ * limit of their own of the same size: a thousand warnings must not hide that a file cannot be run.
+ */
 export class Diagnostics {
   readonly list: Diagnostic[] = [];
   readonly limit: number;
@@ -41,10 +44,12 @@ export class Diagnostics {
 
   add(severity: Severity, code: string, span: Span, message: string, help?: string): void {
     if (severity === "error") this.errors++;
-    if (this.list.length >= this.limit) {
+    const kept = severity === "error" ? this.#errors : this.list.length - this.#errors;
+    if (kept >= this.limit) {
       this.dropped++;
       return;
     }
+    if (severity === "error") this.#errors++;
     this.list.push(help === undefined ? { severity, code, message, span } : { severity, code, message, span, help });
   }
   error(code: string, span: Span, message: string, help?: string): void {

@@ -15,17 +15,19 @@ export function renderDiagnostic(diagnostic: Diagnostic, options: RenderOptions)
   const { line, column } = source.positionOf(start);
   const paint = (text: string, code: string) => (options.colour ? `${code}${text}\x1b[0m` : text);
   const head = paint(`${diagnostic.severity}[${diagnostic.code}]`, COLOURS[diagnostic.severity]);
-  const out = [`${source.name}:${line}:${column}: ${head}: ${printable(diagnostic.message)}`];
+  const out = [`${printable(source.name)}:${line}:${column}: ${head}: ${printable(diagnostic.message)}`];
 
-  const text = printable(source.line(line));
+  const text = source.line(line);
   const from = Math.max(0, Math.min(column - 1 - 40, text.length - WIDEST_LINE));
-  const shown = text.slice(from, from + WIDEST_LINE);
+  const shown = printable(text.slice(from, from + WIDEST_LINE));
   if (shown.trim() !== "") {
     const caretAt = column - 1 - from;
     const carets = Math.max(1, Math.min(end - start, shown.length - caretAt));
     const margin = String(line).padStart(5);
     out.push(`${margin} | ${shown}`);
-    out.push(`      | ${" ".repeat(caretAt)}${paint("^".repeat(carets), COLOURS[diagnostic.severity])}`);
+    out.push(
+      `${" ".repeat(margin.length)} | ${" ".repeat(caretAt)}${paint("^".repeat(carets), COLOURS[diagnostic.severity])}`,
+    );
   }
   if (diagnostic.help !== undefined) out.push(`      = ${printable(diagnostic.help)}`);
   return `${out.join("\n")}\n`;
@@ -58,8 +60,10 @@ export function diagnosticToJson(diagnostic: Diagnostic): DiagnosticJson {
   return help === undefined ? base : { ...base, help };
 }
 
-/** Control characters (tabs included, so that carets stay in place) would let a file rewrite the reader's terminal. */
+/**
+ * One sign for one UTF-16 unit, so that carets stay in place: control characters and those that turn the direction of
+ * writing would let a file rewrite the reader's terminal.
+ */
 function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  return text.replace(/\t/g, " ").replace(/[\u0000-\u001f\u007f-\u009f]/g, "\ufffd");
+  return text.replace(/\t/g, " ").replace(/[\p{Cc}\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/gu, "\ufffd");
 }

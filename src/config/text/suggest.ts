@@ -2,7 +2,7 @@
 
 /** The candidate nearest to `word` (Damerau–Levenshtein within a third of its length), or undefined. */
 export function suggest(word: string, candidates: Iterable<string>): string | undefined {
-  if (word.length > 64) return undefined;
+  if (word === "" || word.length > 64) return undefined;
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
   for (const candidate of candidates) {
