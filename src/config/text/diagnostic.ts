@@ -35,6 +35,7 @@ export class Diagnostics {
   readonly list: Diagnostic[] = [];
   readonly limit: number;
   dropped = 0;
+  #errors = 0;
   /** Errors among all that was added, dropped ones too. */
   errors = 0;
 
