@@ -12,6 +12,7 @@ export const COUNTER_NAMES = [
   "priority-zero-sent",
   "packet-length",
   "ttl",
+  "destination",
   "version",
   "packet-type",
   "checksum",

@@ -5,33 +5,241 @@
  * Sends nothing, sets no timer, reads no clock; `daemon/vrrp` does, and so does the simulated LAN of the tests.
  */
 
-import type { Duration, Instant } from "../base/time.ts";
-import type { VrrpConfiguration } from "../config/model/vrrp.ts";
-import type { HostSnapshot, Input, Output } from "./messages.ts";
+import type { Ipv4Address } from "../base/ip.ts";
+import { type Instant, microseconds, seconds } from "../base/time.ts";
+import type { VirtualAddress, VrrpConfiguration, VrrpInstance } from "../config/model/vrrp.ts";
+import { decodeIpv4, PROTOCOL_VRRP } from "../wire/ipv4.ts";
+import { applyTrackers } from "./eligibility.ts";
+import { enqueue, nextFrameAt, sendQueued } from "./garp.ts";
+import {
+  type Draft,
+  groupOf,
+  type HostState,
+  instanceNamed,
+  interfaceNamed,
+  isVirtual,
+  putInterface,
+  routerNamed,
+} from "./host-state.ts";
+import type { Input, Output, ScriptOutcome } from "./messages.ts";
+import { judgePacket } from "./receive.ts";
+import { reconfigure } from "./reconfigure.ts";
+import { onAddressLost, onAdvert, onRefused, onStop, onTimer, yieldAfterStall } from "./router.ts";
+import { deadlinesOf } from "./router-state.ts";
+import { onResult, runWhenDue } from "./scripts.ts";
+import { start } from "./start.ts";
+import { type HostParameters, log, type Step } from "./step.ts";
+import { change, mayBecomeMaster, settleGroups } from "./sync-group.ts";
+import { handOverTime } from "./timers.ts";
 
-export interface HostParameters {
-  /** How long the kernel keeps a virtual address that nobody refreshes. */
-  readonly addressLifetime: Duration;
-  readonly addressRefresh: Duration;
-}
+export type { HostState } from "./host-state.ts";
+export { snapshot } from "./snapshot.ts";
+export type { HostParameters } from "./step.ts";
 
-/** Plain JSON; its fields are nobody's business outside `vrrp/`. */
-export interface HostState {
-  readonly configuration: VrrpConfiguration;
-}
+/** A process that does not run for four seconds loses its addresses. */
+export const DEFAULT_HOST_PARAMETERS: HostParameters = {
+  addressLifetime: seconds(4),
+  addressRefresh: seconds(1),
+};
 
-export declare const DEFAULT_HOST_PARAMETERS: HostParameters;
+export const initialState = (configuration: VrrpConfiguration): HostState => ({
+  phase: "new",
+  configuration,
+  interfaces: [],
+  routers: [],
+  groups: [],
+  scripts: [],
+  arp: [],
+  unknownVrid: 0,
+  malformed: 0,
+});
 
-export declare function initialState(configuration: VrrpConfiguration): HostState;
-
-export declare function transition(
+export function transition(
   parameters: HostParameters,
   state: HostState,
   input: Input,
   now: Instant,
-): { readonly state: HostState; readonly outputs: readonly Output[] };
+): { readonly state: HostState; readonly outputs: readonly Output[] } {
+  const outputs: Output[] = [];
+  const draft: Draft = { ...state };
+  const step = stepOn(draft, parameters, now, outputs);
+  if (draft.phase !== "new" && draft.phase !== "stopped") {
+    for (const { name } of draft.routers) {
+      change(step, draft, name, (instance, router) => yieldAfterStall(step, instance, router));
+    }
+  }
+  perform(step, draft, input);
+  settleGroups(step, draft);
+  if (draft.phase === "stopping" && draft.routers.every((router) => router.state === "STOP")) {
+    draft.phase = "stopped";
+    step.emit({ type: "stopped" });
+  }
+  return { state: draft, outputs };
+}
 
 /** When to hand in `timer`, at the latest. */
-export declare function nextDeadline(state: HostState): Instant | undefined;
+export function nextDeadline(state: HostState): Instant | undefined {
+  if (state.phase === "new" || state.phase === "stopped") return undefined;
+  const scripts = state.phase === "running" ? state.scripts.map(({ nextRun }) => nextRun) : [];
+  const all = [...state.routers.flatMap(deadlinesOf), ...scripts, ...nextFrameAt(state.arp)];
+  return all.length === 0 ? undefined : (Math.min(...all) as Instant);
+}
 
-export declare function snapshot(state: HostState): HostSnapshot;
+function perform(step: Step, draft: Draft, input: Input): void {
+  if (draft.phase === "stopped") return;
+  if (draft.phase === "new") {
+    if (input.type === "start") start(step, draft, input.interfaces);
+    if (input.type === "reconfigure") draft.configuration = input.configuration;
+    if (input.type === "stop") draft.phase = "stopping";
+    return;
+  }
+  switch (input.type) {
+    case "start":
+      break;
+    case "packet":
+      receive(step, draft, input.interface, input.packet);
+      break;
+    case "link":
+      onLink(step, draft, input.interface, input.up);
+      break;
+    case "address":
+      onAddress(step, draft, input.interface, input.address, input.present);
+      break;
+    case "script-result":
+      onScriptResult(step, draft, input.script, input.outcome);
+      break;
+    case "timer":
+      onTime(step, draft);
+      break;
+    case "reconfigure":
+      if (draft.phase === "running") reconfigure(step, draft, input.configuration);
+      break;
+    case "stop":
+      stop(step, draft);
+      break;
+    default:
+      input satisfies never;
+  }
+}
+
+function receive(step: Step, draft: Draft, name: string, digits: string): void {
+  const packet = decodeIpv4(bytesOf(digits));
+  const vrid = packet.ok ? packet.value.payload[1] : undefined;
+  if (!packet.ok || packet.value.protocol !== PROTOCOL_VRRP || vrid === undefined) {
+    draft.malformed += 1;
+    return;
+  }
+  const { source } = packet.value;
+  // Its own adverts may be looped back.
+  if (interfaceNamed(draft, name).addresses.includes(source)) return;
+  const found = draft.configuration.instances.find(
+    (instance) => instance.interface === name && instance.virtualRouterId === vrid,
+  );
+  if (found === undefined) {
+    draft.unknownVrid += 1;
+    if (draft.configuration.global.logUnknownVrids) {
+      log(step, `Unknown VRID(${vrid}) received on interface(${name}) from ${source}. ignoring...`);
+    }
+    return;
+  }
+  const verdict = judgePacket(found, packet.value, step.multicastGroup);
+  change(step, draft, found.name, (instance, router) =>
+    verdict.ok ? onAdvert(step, instance, router, verdict.advert) : onRefused(step, router, source, verdict.refused),
+  );
+}
+
+/** No bytes for what is not hexadecimal: such a packet then counts as malformed. */
+const bytesOf = (digits: string): Uint8Array =>
+  /^(?:[0-9a-f]{2})*$/i.test(digits) ? Uint8Array.fromHex(digits) : new Uint8Array(0);
+
+function onLink(step: Step, draft: Draft, name: string, up: boolean): void {
+  const before = interfaceNamed(draft, name);
+  putInterface(draft, { ...before, up });
+  if (before.up === up) return;
+  log(step, `Netlink reports ${name} ${up ? "up" : "down"}`);
+  applyTrackers(step, draft);
+}
+
+function onAddress(step: Step, draft: Draft, name: string, address: Ipv4Address, present: boolean): void {
+  const before = interfaceNamed(draft, name);
+  if (before.addresses.includes(address) === present) return;
+  const addresses = present ? [...before.addresses, address] : before.addresses.filter((known) => known !== address);
+  const removing = before.removing.filter((gone) => present || gone !== address);
+  putInterface(draft, { ...before, addresses, removing });
+  if (isVirtual(draft, address)) {
+    if (!present && !before.removing.includes(address)) onVirtualAddressLost(step, draft, name, address);
+    return;
+  }
+  const what = present ? `Assigned address ${address} for` : `Deassigned address ${address} from`;
+  log(step, `${what} interface ${name}`);
+  applyTrackers(step, draft);
+}
+
+function onVirtualAddressLost(step: Step, draft: Draft, name: string, address: string): void {
+  log(step, `Netlink reflector reports IP ${address} removed from ${name}`);
+  for (const router of draft.routers) {
+    change(step, draft, router.name, (instance, holder) => onAddressLost(step, instance, holder, address));
+  }
+}
+
+function onScriptResult(step: Step, draft: Draft, name: string, outcome: ScriptOutcome): void {
+  const script = draft.configuration.scripts.find((known) => known.name === name);
+  if (script === undefined) return;
+  draft.scripts = draft.scripts.map((state) => (state.name === name ? onResult(step, script, state, outcome) : state));
+  applyTrackers(step, draft);
+}
+
+function onTime(step: Step, draft: Draft): void {
+  if (draft.phase === "running") {
+    draft.scripts = draft.scripts.map((state) => {
+      const script = draft.configuration.scripts.find(({ name }) => name === state.name);
+      return script === undefined ? state : runWhenDue(step, script, state);
+    });
+  }
+  for (const { name } of draft.routers) {
+    change(step, draft, name, (instance, router) => onTimer(step, instance, router, mayBecomeMaster(draft, name)));
+  }
+  const masterNamed = (name: string): VrrpInstance | undefined =>
+    routerNamed(draft, name)?.state === "MASTER" ? instanceNamed(draft, name) : undefined;
+  draft.arp = sendQueued(draft.arp, masterNamed, step.now, step.emit);
+}
+
+/** Members of a sync group wait for their successors equally long. */
+function stop(step: Step, draft: Draft): void {
+  if (draft.phase !== "running") return;
+  draft.phase = "stopping";
+  for (const { name } of draft.routers) {
+    const group = groupOf(draft, name);
+    const together = group?.members ?? [name];
+    const each = together.flatMap((member) => instanceNamed(draft, member) ?? []);
+    const patience = Math.max(...each.map(({ version, advertInterval }) => handOverTime(version, advertInterval)));
+    change(step, draft, name, (instance, router) => onStop(step, instance, router, microseconds(patience)));
+  }
+}
+
+function stepOn(draft: Draft, parameters: HostParameters, now: Instant, outputs: Output[]): Step {
+  const emit = (output: Output): void => {
+    outputs.push(output);
+  };
+  const announce = (instance: VrrpInstance, address: VirtualAddress): void => {
+    draft.arp = enqueue(draft.arp, instance, address, now, emit);
+  };
+  const remove = (instance: VrrpInstance, address: VirtualAddress): void => {
+    const holder = interfaceNamed(draft, address.interface);
+    const known = holder.addresses.find((candidate) => candidate === address.address);
+    if (known !== undefined && !holder.removing.includes(known)) {
+      putInterface(draft, { ...holder, removing: [...holder.removing, known] });
+    }
+    emit({ type: "remove-address", instance: instance.name, address });
+  };
+  return {
+    now,
+    parameters,
+    get multicastGroup() {
+      return draft.configuration.global.mcastGroup4;
+    },
+    emit,
+    announce,
+    remove,
+  };
+}

@@ -135,7 +135,7 @@ export interface InstanceSnapshot {
   readonly state: StateName;
   /** MASTER that has sent priority 0 and keeps its addresses until the successor speaks. */
   readonly leaving: boolean;
-  readonly since: Instant | undefined;
+  readonly since: Instant;
   /** The cause given with the last change of state. */
   readonly cause: string;
   readonly basePriority: number;
@@ -170,4 +170,6 @@ export interface HostSnapshot {
   readonly scripts: readonly ScriptSnapshot[];
   /** Adverts for a virtual router that this host does not take part in. */
   readonly unknownVrid: number;
+  /** Packets too short or too odd to tell whom they are for. */
+  readonly malformed: number;
 }

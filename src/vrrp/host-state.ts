@@ -1,0 +1,71 @@
+/** What the machine of a host remembers. Plain JSON. Lists follow the configuration's order. */
+
+import type { Ipv4Address } from "../base/ip.ts";
+import type { SyncGroup, VrrpConfiguration, VrrpInstance } from "../config/model/vrrp.ts";
+import type { ArpQueue } from "./garp.ts";
+import { allAddresses } from "./garp.ts";
+import type { StateName } from "./messages.ts";
+import type { RouterState } from "./router-state.ts";
+import type { ScriptState } from "./scripts.ts";
+
+export interface InterfaceState {
+  readonly name: string;
+  readonly up: boolean;
+  readonly addresses: readonly Ipv4Address[];
+  /** Taken away by this machine; the report that they are gone is still to come. */
+  readonly removing: readonly Ipv4Address[];
+}
+
+export interface GroupState {
+  readonly name: string;
+  readonly state: StateName;
+  /** Why its members last changed. */
+  readonly cause: string;
+}
+
+export interface HostState {
+  readonly phase: "new" | "running" | "stopping" | "stopped";
+  readonly configuration: VrrpConfiguration;
+  readonly interfaces: readonly InterfaceState[];
+  readonly routers: readonly RouterState[];
+  readonly groups: readonly GroupState[];
+  readonly scripts: readonly ScriptState[];
+  readonly arp: readonly ArpQueue[];
+  readonly unknownVrid: number;
+  readonly malformed: number;
+}
+
+/** A copy that one call of `transition` works on. The lists in it are replaced, never changed. */
+export type Draft = { -readonly [K in keyof HostState]: HostState[K] };
+
+export const instanceNamed = (host: HostState, name: string): VrrpInstance | undefined =>
+  host.configuration.instances.find((instance) => instance.name === name);
+
+export const routerNamed = (host: HostState, name: string): RouterState | undefined =>
+  host.routers.find((router) => router.name === name);
+
+export const groupOf = (host: HostState, instance: string): SyncGroup | undefined =>
+  host.configuration.syncGroups.find(({ members }) => members.includes(instance));
+
+/** Those of the group that exist. */
+export const membersOf = (host: HostState, group: SyncGroup): readonly RouterState[] =>
+  group.members.flatMap((name) => routerNamed(host, name) ?? []);
+
+export const interfaceNamed = (host: HostState, name: string): InterfaceState =>
+  host.interfaces.find((candidate) => candidate.name === name) ?? { name, up: false, addresses: [], removing: [] };
+
+export function putInterface(draft: Draft, state: InterfaceState): void {
+  const known = draft.interfaces.some(({ name }) => name === state.name);
+  draft.interfaces = known
+    ? draft.interfaces.map((old) => (old.name === state.name ? state : old))
+    : [...draft.interfaces, state];
+}
+
+export const isVirtual = (host: HostState, address: string): boolean =>
+  host.configuration.instances.some((instance) => allAddresses(instance).some((mine) => mine.address === address));
+
+/** Where the adverts of an instance come from: `mcast_src_ip`, or the first address that is not a virtual one. */
+export function sourceOf(host: HostState, instance: VrrpInstance): Ipv4Address | null {
+  if (instance.mcastSrcIp !== undefined) return instance.mcastSrcIp;
+  return interfaceNamed(host, instance.interface).addresses.find((address) => !isVirtual(host, address)) ?? null;
+}

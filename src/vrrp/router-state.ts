@@ -1,0 +1,93 @@
+/** What one virtual router remembers. Plain JSON: null where there is nothing. */
+
+import type { Ipv4Address } from "../base/ip.ts";
+import type { Duration, Instant } from "../base/time.ts";
+import type { VrrpInstance } from "../config/model/vrrp.ts";
+import { type Counters, NO_COUNTS } from "./counters.ts";
+import type { HeardAdvert, RefusedAdvert, StateName } from "./messages.ts";
+import { masterDownInterval, skewTime } from "./timers.ts";
+
+export const OWNER_PRIORITY = 255;
+
+export interface RouterState {
+  readonly name: string;
+  readonly state: StateName;
+  readonly since: Instant;
+  readonly cause: string;
+  /** MASTER that has sent priority 0: waits for its successor to speak, and then lets go. */
+  readonly leaving: boolean;
+  /** Effective: base and trackers, 1..254, or 255 for an owner. */
+  readonly priority: number;
+  /** An owner that heard another owner gives way to it with 254 until the next start. */
+  readonly ownerConflict: boolean;
+  /** Where adverts come from. The last one known when the interface has lost it. */
+  readonly source: Ipv4Address | null;
+  /** Version 3 learns it from the master. */
+  readonly masterAdvertInterval: Duration;
+  /** BACKUP: end of the wait. MASTER: next advert. Leaving: end of patience. */
+  readonly deadline: Instant | null;
+  /** BACKUP whose wait is over and whose sync group is not: it goes as soon as the others can. */
+  readonly ready: boolean;
+  /** BACKUP that woke up late: what waits in its socket is read before it draws conclusions. */
+  readonly grace: boolean;
+  /** `preempt_delay`: a master with lower priority is put up with until then. */
+  readonly preemptAt: Instant | null;
+  readonly refreshAt: Instant | null;
+  /** The addresses ran out while this process was not running, and have been added again just now. */
+  readonly lapsed: boolean;
+  /** The batch that repeats the first one. */
+  readonly secondBatch: { readonly at: Instant; readonly rounds: number; readonly afterLowerPriority: boolean } | null;
+  readonly periodicBatchAt: Instant | null;
+  /** Of the last IPv4 header sent, 16 bits. */
+  readonly identification: number;
+  readonly lastAdvert: HeardAdvert | null;
+  readonly lastRefused: RefusedAdvert | null;
+  /** Why it may not take part, by its own trackers; what its sync group thinks is not in here. */
+  readonly faults: readonly string[];
+  /** Scripts that decide and have not reported yet. */
+  readonly pending: readonly string[];
+  /** What has been complained about in this state: strangers do not fill the log. */
+  readonly reported: readonly string[];
+  readonly counters: Counters;
+}
+
+export function newRouter(instance: VrrpInstance, now: Instant): RouterState {
+  return {
+    name: instance.name,
+    state: "INIT",
+    since: now,
+    cause: "not started",
+    leaving: false,
+    priority: instance.priority,
+    ownerConflict: false,
+    source: null,
+    masterAdvertInterval: instance.advertInterval,
+    deadline: null,
+    ready: false,
+    grace: false,
+    preemptAt: null,
+    refreshAt: null,
+    lapsed: false,
+    secondBatch: null,
+    periodicBatchAt: null,
+    identification: 0,
+    lastAdvert: null,
+    lastRefused: null,
+    faults: [],
+    pending: [],
+    reported: [],
+    counters: NO_COUNTS,
+  };
+}
+
+export const masterDownOf = (instance: VrrpInstance, router: RouterState): Duration =>
+  masterDownInterval(instance.version, router.priority, router.masterAdvertInterval, instance.downTimerAdverts);
+
+export const skewOf = (instance: VrrpInstance, router: RouterState): Duration =>
+  skewTime(instance.version, router.priority, router.masterAdvertInterval);
+
+/** All of the router's own deadlines. */
+export const deadlinesOf = (router: RouterState): Instant[] =>
+  [router.deadline, router.refreshAt, router.secondBatch?.at, router.periodicBatchAt].filter(
+    (at): at is Instant => at !== null && at !== undefined,
+  );

@@ -1,0 +1,290 @@
+/**
+ * One virtual router: decides when it is master or backup.
+ *
+ * RFC 9568 §6.4, and RFC 3768 §6.4 for version 2, with keepalived 2.2.7's additions (nopreempt, preempt_delay, reactions to
+ * a master with lower priority). What entering a state does is in `enter.ts`. Sync groups, trackers and finding the
+ * router that a packet is for are not here: `mayBecomeMaster` tells it what its group thinks.
+ */
+
+import { compareIp, type Ipv4Address } from "../base/ip.ts";
+import { after, between, type Duration, type Instant, inSeconds, microseconds, seconds } from "../base/time.ts";
+import type { VrrpInstance } from "../config/model/vrrp.ts";
+import { counted } from "./counters.ts";
+import { enter, sendAdvert } from "./enter.ts";
+import { allAddresses, announceAll } from "./garp.ts";
+import type { AcceptedAdvert, RefusedPacket } from "./receive.ts";
+import { masterDownOf, OWNER_PRIORITY, type RouterState, skewOf } from "./router-state.ts";
+import { inWords, log, type Step } from "./step.ts";
+import { skewTime } from "./timers.ts";
+
+// ---- adverts
+
+export function onAdvert(step: Step, instance: VrrpInstance, router: RouterState, advert: AcceptedAdvert): RouterState {
+  let next: RouterState = { ...router, counters: counted(router.counters, "adverts-received") };
+  next = noteAddressList(step, next, advert);
+  if (advert.priority === 0) next = { ...next, counters: counted(next.counters, "priority-zero-received") };
+  const heard = { from: advert.from, priority: advert.priority, at: step.now };
+  switch (next.state) {
+    case "INIT":
+    case "FAULT":
+    case "STOP":
+      return next;
+    case "BACKUP":
+      return advertAsBackup(step, instance, { ...next, lastAdvert: heard }, advert);
+    case "MASTER":
+      next = { ...next, lastAdvert: heard };
+      return next.leaving
+        ? advertWhileLeaving(step, instance, next, advert)
+        : advertAsMaster(step, instance, next, advert);
+    default:
+      return next.state satisfies never;
+  }
+}
+
+/** RFC 9568 §6.4.2 (440) to (480). */
+function advertAsBackup(step: Step, instance: VrrpInstance, router: RouterState, advert: AcceptedAdvert): RouterState {
+  const { now } = step;
+  if (advert.priority === 0) {
+    log(step, `(${router.name}) Backup received priority 0 advertisement`);
+    // The earlier of the two: further zeros do not put the take-over off.
+    const soon = after(now, skewOf(instance, router));
+    return { ...router, deadline: earlier(router.deadline, soon), grace: false };
+  }
+  if (advert.priority >= router.priority || instance.nopreempt) {
+    if (router.preemptAt !== null) log(step, `(${router.name}) stop preempt delay`);
+    return waitAgain(step, instance, { ...router, preemptAt: null }, advert);
+  }
+  if (instance.preemptDelay > 0 && router.preemptAt === null) {
+    log(step, `(${router.name}) start preempt delay (${inSeconds(instance.preemptDelay).toFixed(6)})`);
+    return waitAgain(step, instance, { ...router, preemptAt: after(now, instance.preemptDelay) }, advert);
+  }
+  if (router.preemptAt !== null && now < router.preemptAt) return waitAgain(step, instance, router, advert);
+  log(step, `(${router.name}) received lower priority (${advert.priority}) advert from ${advert.from} - discarding`);
+  return router;
+}
+
+/** The master is accepted: the wait begins anew, with the interval that it announces. */
+function waitAgain(step: Step, instance: VrrpInstance, router: RouterState, advert: AcceptedAdvert): RouterState {
+  const learnt = learnInterval(step, instance, router, advert);
+  return { ...learnt, deadline: after(step.now, masterDownOf(instance, learnt)), ready: false, grace: false };
+}
+
+/** RFC 9568 §6.4.3 (725) to (770). */
+function advertAsMaster(step: Step, instance: VrrpInstance, router: RouterState, advert: AcceptedAdvert): RouterState {
+  if (advert.priority === 0) {
+    log(step, `(${router.name}) Master received priority 0 message`);
+    return advertise(step, instance, router);
+  }
+  const own =
+    router.priority === OWNER_PRIORITY && advert.priority === OWNER_PRIORITY ? yieldOwnership(step, router) : router;
+  if (advert.priority > own.priority || (advert.priority === own.priority && isHigher(advert.from, own.source))) {
+    return giveWay(step, instance, own, advert);
+  }
+  const election = instance.lowerPrioNoAdvert ? "" : ", forcing new election";
+  const priorities = `lower priority ${advert.priority}, ours ${own.priority}`;
+  log(step, `(${own.name}) Received advert from ${advert.from} with ${priorities}${election}`);
+  const answered = instance.lowerPrioNoAdvert ? own : advertise(step, instance, own);
+  // One batch now and one later answer any number of such adverts.
+  if (answered.secondBatch?.afterLowerPriority === true) return answered;
+  const { lowerPrioRepeat, lowerPrioDelay } = instance.garp;
+  announceAll(step, instance, lowerPrioRepeat);
+  if (lowerPrioDelay === 0) return answered;
+  const secondBatch = { at: after(step.now, lowerPrioDelay), rounds: lowerPrioRepeat, afterLowerPriority: true };
+  return { ...answered, secondBatch };
+}
+
+function giveWay(step: Step, instance: VrrpInstance, router: RouterState, advert: AcceptedAdvert): RouterState {
+  const { from, priority } = advert;
+  const higher =
+    priority > router.priority
+      ? `higher priority ${priority}, ours ${router.priority}`
+      : `same priority ${priority} but higher IP address than ours`;
+  log(step, `(${router.name}) Master received advert from ${from} with ${higher}`);
+  const last = instance.higherPrioSendAdvert ? sendAdvert(step, instance, router, router.priority) : router;
+  const learnt = learnInterval(step, instance, last, advert);
+  return enter(step, instance, learnt, { to: "BACKUP", cause: `${from} advertises with ${higher}` });
+}
+
+/** Both of two owners do this; the election then goes by address. */
+function yieldOwnership(step: Step, router: RouterState): RouterState {
+  const problem = "CONFIGURATION ERROR: local instance and a remote instance are both configured as address owner";
+  log(step, `(${router.name}) ${problem}, please fix - reducing local priority`);
+  return { ...router, ownerConflict: true, priority: OWNER_PRIORITY - 1 };
+}
+
+/** The successor is the one who speaks with a priority; one who leaves as well is none. */
+function advertWhileLeaving(
+  step: Step,
+  instance: VrrpInstance,
+  router: RouterState,
+  advert: AcceptedAdvert,
+): RouterState {
+  if (advert.priority === 0) return router;
+  return enter(step, instance, router, {
+    to: "STOP",
+    cause: `${advert.from} took over with priority ${advert.priority}`,
+  });
+}
+
+export function onRefused(
+  step: Step,
+  router: RouterState,
+  from: Ipv4Address,
+  { reason, detail, priority }: RefusedPacket,
+): RouterState {
+  const next = {
+    ...router,
+    counters: counted(router.counters, reason),
+    lastRefused: { from, priority, at: step.now, reason, detail },
+  };
+  return complain(step, next, reason, detail);
+}
+
+function noteAddressList(step: Step, router: RouterState, advert: AcceptedAdvert): RouterState {
+  if (advert.addressListDiffers === undefined) return router;
+  const next = { ...router, counters: counted(router.counters, "address-list") };
+  return complain(step, next, "address-list", advert.addressListDiffers);
+}
+
+/** Each complaint once in a state, as keepalived does since 2.3.3: one line an advert fills a disk. */
+function complain(step: Step, router: RouterState, what: string, detail: string): RouterState {
+  if (router.reported.includes(what)) return router;
+  log(step, `(${router.name}) ${detail}`);
+  return { ...router, reported: [...router.reported, what] };
+}
+
+function learnInterval(step: Step, instance: VrrpInstance, router: RouterState, advert: AcceptedAdvert): RouterState {
+  if (instance.version !== 3 || advert.advertInterval === router.masterAdvertInterval) return router;
+  const [from, to] = [router.masterAdvertInterval, advert.advertInterval].map((span) => `${span / 1_000}ms`);
+  log(step, `(${router.name}) advertisement interval updated from ${from} to ${to} by master`);
+  return { ...router, masterAdvertInterval: advert.advertInterval };
+}
+
+// ---- time
+
+export function onTimer(
+  step: Step,
+  instance: VrrpInstance,
+  router: RouterState,
+  mayBecomeMaster: boolean,
+): RouterState {
+  let next = keepAddresses(step, instance, router);
+  if (next.deadline !== null) mentionLateness(step, between(next.deadline, step.now));
+  if (next.deadline !== null && next.deadline <= step.now) {
+    if (next.state === "BACKUP") next = waitIsOver(step, instance, next, mayBecomeMaster);
+    else if (next.leaving) next = enter(step, instance, next, { to: "STOP", cause: "no successor spoke" });
+    else if (next.state === "MASTER") next = advertise(step, instance, next);
+  }
+  return next;
+}
+
+/** RFC 9568 §6.4.2 (370): the master is down. */
+function waitIsOver(step: Step, instance: VrrpInstance, router: RouterState, mayBecomeMaster: boolean): RouterState {
+  const late = between(router.deadline ?? step.now, step.now);
+  if (late > router.masterAdvertInterval && !router.grace) {
+    return { ...router, grace: true, deadline: after(step.now, skewOf(instance, router)) };
+  }
+  if (!router.ready) log(step, `(${router.name}) Receive advertisement timeout`);
+  if (mayBecomeMaster) return enter(step, instance, router, { to: "MASTER", cause: whyMaster(step, instance, router) });
+  const { version } = instance;
+  const again = microseconds(
+    router.masterAdvertInterval + skewTime(version, OWNER_PRIORITY, router.masterAdvertInterval),
+  );
+  return { ...router, ready: true, deadline: after(step.now, again) };
+}
+
+function whyMaster(step: Step, instance: VrrpInstance, router: RouterState): string {
+  const last = router.lastAdvert;
+  if (last === null || last.at < router.since) return `no advert for ${inWords(between(router.since, step.now))}`;
+  if (last.priority === 0) return `${last.from} left with priority 0`;
+  const silence = between(last.at, step.now);
+  // An accepted advert would have made it wait longer than this.
+  if (silence < masterDownOf(instance, router)) return `${last.from} has a lower priority, ${last.priority}`;
+  return `no advert for ${inWords(silence)}, last from ${last.from} with priority ${last.priority}`;
+}
+
+function advertise(step: Step, instance: VrrpInstance, router: RouterState): RouterState {
+  const sent = sendAdvert(step, instance, router, router.priority);
+  return { ...sent, deadline: after(step.now, instance.advertInterval) };
+}
+
+/** What a master does for its addresses as time goes by: lifetimes, and gratuitous ARP again. */
+function keepAddresses(step: Step, instance: VrrpInstance, router: RouterState): RouterState {
+  const { now } = step;
+  let next = router;
+  if (next.refreshAt !== null && next.refreshAt <= now) next = refreshAddresses(step, instance, next);
+  if (next.secondBatch !== null && next.secondBatch.at <= now) {
+    announceAll(step, instance, next.secondBatch.rounds);
+    next = { ...next, secondBatch: null };
+  }
+  if (next.periodicBatchAt !== null && next.periodicBatchAt <= now) {
+    announceAll(step, instance, instance.garp.masterRefreshRepeat);
+    next = { ...next, periodicBatchAt: after(now, instance.garp.masterRefresh) };
+  }
+  return next;
+}
+
+function refreshAddresses(step: Step, instance: VrrpInstance, router: RouterState): RouterState {
+  const lapsed = hasLapsed(step, router);
+  step.emit({ type: "refresh-addresses", instance: router.name, addresses: allAddresses(instance) });
+  if (lapsed) announceAll(step, instance, instance.garp.masterRepeat);
+  return { ...router, lapsed, refreshAt: after(step.now, step.parameters.addressRefresh) };
+}
+
+function hasLapsed({ now, parameters }: Step, router: RouterState): boolean {
+  if (router.refreshAt === null) return false;
+  return between(router.refreshAt, now) >= parameters.addressLifetime - parameters.addressRefresh;
+}
+
+// ---- what happens around it
+
+/**
+ * A master that was not running for as long as others wait for it must not go on as if nothing had been: somebody else is
+ * master by now. Called before any input is looked at.
+ */
+export function yieldAfterStall(step: Step, instance: VrrpInstance, router: RouterState): RouterState {
+  if (router.state !== "MASTER" || router.leaving || router.deadline === null) return router;
+  const late = between(router.deadline, step.now);
+  if (late <= masterDownOf(instance, router)) return router;
+  mentionLateness(step, late);
+  return enter(step, instance, router, { to: "BACKUP", cause: `this process did not run for ${inWords(late)}` });
+}
+
+function mentionLateness(step: Step, late: Duration): void {
+  if (late >= LATE_ENOUGH_TO_MENTION) {
+    log(step, `A thread timer expired ${inSeconds(late).toFixed(6)} seconds ago`);
+  }
+}
+
+const LATE_ENOUGH_TO_MENTION = seconds(1);
+
+/** One of its addresses is gone and this process did not take it. */
+export function onAddressLost(step: Step, instance: VrrpInstance, router: RouterState, address: string): RouterState {
+  const mine = allAddresses(instance).find((candidate) => candidate.address === address);
+  if (router.state !== "MASTER" || router.leaving || mine === undefined || mine.noTrack) return router;
+  if (hasLapsed(step, router)) return refreshAddresses(step, instance, router);
+  if (router.lapsed) return router;
+  const cause = `${address} was removed from ${mine.interface}`;
+  const wait = skewOf(instance, router);
+  return enter(step, instance, router, { to: "BACKUP", cause, resign: "spoken", wait });
+}
+
+/** SIGTERM: a master says so and stays until its successor speaks; all others are done at once. */
+export function onStop(step: Step, instance: VrrpInstance, router: RouterState, patience: Duration): RouterState {
+  if (router.state !== "MASTER") return enter(step, instance, router, { to: "STOP", cause: "stopping" });
+  const sent = sendAdvert(step, instance, router, 0);
+  log(step, `(${router.name}) sent 0 priority`);
+  return {
+    ...sent,
+    leaving: true,
+    cause: "stopping",
+    deadline: after(step.now, patience),
+    secondBatch: null,
+    periodicBatchAt: null,
+  };
+}
+
+const earlier = (a: Instant | null, b: Instant): Instant => (a !== null && a < b ? a : b);
+
+const isHigher = (theirs: Ipv4Address, ours: Ipv4Address | null): boolean =>
+  ours === null || compareIp(theirs, ours) > 0;

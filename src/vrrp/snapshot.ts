@@ -1,0 +1,48 @@
+/** The machine's state as `evenkeel status` shows it. */
+
+import { allAddresses } from "./garp.ts";
+import { groupOf, type HostState, instanceNamed } from "./host-state.ts";
+import type { HostSnapshot, InstanceSnapshot } from "./messages.ts";
+import type { RouterState } from "./router-state.ts";
+
+export function snapshot(host: HostState): HostSnapshot {
+  return {
+    instances: host.routers.flatMap((router) => instanceSnapshot(host, router)),
+    groups: host.groups.map(({ name, state }) => ({
+      name,
+      state,
+      members: host.configuration.syncGroups.find((group) => group.name === name)?.members ?? [],
+    })),
+    scripts: host.scripts.map(({ name, verdict, lastStatus }) => ({ name, state: verdict, lastStatus })),
+    unknownVrid: host.unknownVrid,
+    malformed: host.malformed,
+  };
+}
+
+function instanceSnapshot(host: HostState, router: RouterState): InstanceSnapshot[] {
+  const instance = instanceNamed(host, router.name);
+  if (instance === undefined) return [];
+  const waitsFor = router.state === "INIT" ? router.pending.map((what) => `${what} has not reported yet`) : [];
+  return [
+    {
+      name: router.name,
+      interface: instance.interface,
+      virtualRouterId: instance.virtualRouterId,
+      version: instance.version,
+      group: groupOf(host, router.name)?.name,
+      state: router.state,
+      leaving: router.leaving,
+      since: router.since,
+      cause: router.cause,
+      basePriority: instance.priority,
+      effectivePriority: router.priority,
+      masterAdvertInterval: router.masterAdvertInterval,
+      addresses: allAddresses(instance),
+      holdsAddresses: router.state === "MASTER",
+      lastAdvert: router.lastAdvert ?? undefined,
+      lastRefused: router.lastRefused ?? undefined,
+      faults: [...router.faults, ...waitsFor],
+      counters: router.counters,
+    },
+  ];
+}

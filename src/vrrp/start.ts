@@ -1,0 +1,61 @@
+/** The first input: what an earlier process left is removed, and every virtual router enters its first state. */
+
+import { inSeconds, microseconds } from "../base/time.ts";
+import type { VrrpInstance } from "../config/model/vrrp.ts";
+import { mayTakePart, updateStandings } from "./eligibility.ts";
+import { enter, removeAddresses } from "./enter.ts";
+import { type Draft, groupOf, isVirtual, membersOf } from "./host-state.ts";
+import type { InterfaceReport } from "./messages.ts";
+import { masterDownOf, newRouter, OWNER_PRIORITY, type RouterState } from "./router-state.ts";
+import { newScript } from "./scripts.ts";
+import { log, type Step } from "./step.ts";
+
+export function start(step: Step, draft: Draft, interfaces: readonly InterfaceReport[]): void {
+  const { instances, scripts, global } = draft.configuration;
+  draft.phase = "running";
+  draft.interfaces = interfaces.map((report) => ({ ...report, removing: [] }));
+  draft.scripts = scripts.map((script) => newScript(script, step.now));
+  if (global.startupDelay > 0) log(step, `Delaying startup for ${inSeconds(global.startupDelay)} seconds`);
+  for (const { name, addresses } of interfaces) {
+    for (const address of addresses) {
+      if (!isVirtual(draft, address)) log(step, `Assigned address ${address} for interface ${name}`);
+    }
+  }
+  admit(step, draft, instances);
+}
+
+/** Virtual routers that were not there before: at a start all of them. */
+export function admit(step: Step, draft: Draft, instances: readonly VrrpInstance[]): void {
+  draft.routers = [...draft.routers, ...instances.map((instance) => newRouter(instance, step.now))];
+  updateStandings(step, draft);
+  for (const { name } of instances) {
+    const faults = draft.routers.find((router) => router.name === name)?.faults ?? [];
+    for (const fault of faults) log(step, `(${name}): entering FAULT state (${fault})`);
+  }
+  for (const instance of instances) removeAddresses(step, instance);
+  draft.routers = draft.routers.map((router) => {
+    const instance = instances.find(({ name }) => name === router.name);
+    return instance === undefined ? router : enterFirst(step, draft, instance, router);
+  });
+}
+
+function enterFirst(step: Step, draft: Draft, instance: VrrpInstance, router: RouterState): RouterState {
+  const cause = faultOf(draft, router);
+  if (cause !== undefined) return enter(step, instance, router, { to: "FAULT", cause, resign: "silent" });
+  if (!mayTakePart(draft, router.name)) return { ...router, cause: "waits for its scripts" };
+  const delay = draft.configuration.global.startupDelay;
+  if (instance.priority === OWNER_PRIORITY) {
+    return enter(step, instance, router, { to: "BACKUP", cause: "started as owner", line: null, wait: delay });
+  }
+  const wait = microseconds(masterDownOf(instance, router) + delay);
+  return enter(step, instance, router, { to: "BACKUP", cause: "started", line: "Entering BACKUP STATE (init)", wait });
+}
+
+/** Its own fault, or else the first one in its sync group. */
+function faultOf(draft: Draft, router: RouterState): string | undefined {
+  if (router.faults.length > 0) return router.faults.join(", ");
+  const group = groupOf(draft, router.name);
+  if (group === undefined) return undefined;
+  const faulty = membersOf(draft, group).find(({ faults }) => faults.length > 0);
+  return faulty && `follows ${faulty.name} in sync group ${group.name}: ${faulty.faults.join(", ")}`;
+}

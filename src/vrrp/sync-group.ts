@@ -1,0 +1,96 @@
+/**
+ * `vrrp_sync_group`: its members are in the same state. One that changes takes the others along; none becomes master
+ * before all can.
+ */
+
+import type { SyncGroup, VrrpInstance } from "../config/model/vrrp.ts";
+import { type Entry, enter, notification } from "./enter.ts";
+import { type Draft, type GroupState, groupOf, instanceNamed, membersOf, routerNamed } from "./host-state.ts";
+import type { RouterState } from "./router-state.ts";
+import { log, type Step } from "./step.ts";
+
+/** Does something with one router, and takes its sync group along when that changed its state. */
+export function change(
+  step: Step,
+  draft: Draft,
+  name: string,
+  action: (instance: VrrpInstance, router: RouterState) => RouterState,
+): void {
+  const before = apply(draft, name, action);
+  const now = routerNamed(draft, name);
+  if (before === undefined || now === undefined || before.state === now.state) return;
+  const group = groupOf(draft, name);
+  if (group === undefined) return;
+  draft.groups = draft.groups.map((known) => (known.name === group.name ? { ...known, cause: now.cause } : known));
+  const to = now.state;
+  if (to === "INIT" || to === "STOP") return;
+  const followers = membersOf(draft, group).filter((member) => mustFollow(member, to));
+  if (followers.length === 0) return;
+  log(step, `VRRP_Group(${group.name}) Syncing instances to ${to} state`);
+  const cause = `follows ${name} in sync group ${group.name}: ${now.cause}`;
+  for (const follower of followers) {
+    apply(draft, follower.name, (instance, router) => enter(step, instance, router, following(to, cause)));
+  }
+}
+
+/** True when nothing in its group holds the router back: the others are master, or wait for it. */
+export function mayBecomeMaster(draft: Draft, name: string): boolean {
+  const group = groupOf(draft, name);
+  if (group === undefined) return true;
+  return membersOf(draft, group).every((member) => member.name === name || member.state === "MASTER" || member.ready);
+}
+
+/** Says what has become of the groups whose members all agree. */
+export function settleGroups(step: Step, draft: Draft): void {
+  draft.groups = draft.configuration.syncGroups.map((group) => {
+    const before = draft.groups.find(({ name }) => name === group.name) ?? newGroup(group);
+    const [first, ...others] = membersOf(draft, group);
+    if (first === undefined || first.state === before.state) return before;
+    if (others.some(({ state }) => state !== first.state)) return before;
+    const { state } = first;
+    const cause = before.state === "INIT" ? first.cause : before.cause;
+    step.emit({ type: "group-state", group: group.name, from: before.state, to: state, cause });
+    if (state !== "INIT") step.emit(notification("GROUP", group.name, state, 0, group.notify));
+    return { name: group.name, state, cause };
+  });
+}
+
+const newGroup = ({ name }: SyncGroup): GroupState => ({ name, state: "INIT", cause: "not started" });
+
+/** After a change of the configuration: brings members together that were in different groups, or in none. */
+export function reconcileGroups(step: Step, draft: Draft): void {
+  for (const group of draft.configuration.syncGroups) {
+    const members = membersOf(draft, group);
+    const leader = members.find(({ state }) => state === "FAULT") ?? members.find(({ state }) => state === "MASTER");
+    if (leader === undefined) continue;
+    const to = leader.state === "FAULT" ? "FAULT" : "MASTER";
+    const cause = `joins ${leader.name} in sync group ${group.name}`;
+    for (const member of members) {
+      if (member.state === "INIT" || !mustFollow(member, to)) continue;
+      apply(draft, member.name, (instance, router) => enter(step, instance, router, following(to, cause)));
+    }
+  }
+}
+
+function apply(
+  draft: Draft,
+  name: string,
+  action: (instance: VrrpInstance, router: RouterState) => RouterState,
+): RouterState | undefined {
+  const instance = instanceNamed(draft, name);
+  const before = routerNamed(draft, name);
+  if (instance === undefined || before === undefined) return undefined;
+  const next = action(instance, before);
+  draft.routers = draft.routers.map((router) => (router.name === name ? next : router));
+  return before;
+}
+
+function mustFollow({ state, leaving }: RouterState, to: "BACKUP" | "MASTER" | "FAULT"): boolean {
+  if (state === "STOP" || leaving) return false;
+  return state !== to;
+}
+
+function following(to: "BACKUP" | "MASTER" | "FAULT", cause: string): Entry {
+  // Only the member that began says aloud that it gives up (keepalived 2.2.7).
+  return to === "FAULT" ? { to, cause, resign: "silent" } : { to, cause };
+}

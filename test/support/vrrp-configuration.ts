@@ -1,0 +1,117 @@
+/** VRRP configurations for tests: what keepalived.conf leaves out has keepalived's defaults. */
+
+import { type Ipv4Address, parseIpv4 } from "../../src/base/ip.ts";
+import { type Duration, seconds } from "../../src/base/time.ts";
+import type {
+  NotifyScripts,
+  SyncGroup,
+  VirtualAddress,
+  VrrpConfiguration,
+  VrrpGlobal,
+  VrrpInstance,
+  VrrpScript,
+} from "../../src/config/model/vrrp.ts";
+
+export function ip(text: string): Ipv4Address {
+  const address = parseIpv4(text);
+  if (address === undefined) throw new Error(`${text} is not an IPv4 address`);
+  return address;
+}
+
+export const NO_NOTIFY: NotifyScripts = {
+  master: undefined,
+  backup: undefined,
+  fault: undefined,
+  stop: undefined,
+  any: undefined,
+};
+
+export const vip = (address: string, more: Partial<VirtualAddress> = {}): VirtualAddress => ({
+  address: ip(address),
+  prefixLength: 24,
+  interface: "eth0",
+  broadcast: undefined,
+  label: undefined,
+  scope: "global",
+  noTrack: false,
+  ...more,
+});
+
+export const instance = (more: Partial<VrrpInstance> = {}): VrrpInstance => ({
+  name: "V",
+  state: "BACKUP",
+  interface: "eth0",
+  virtualRouterId: 5,
+  priority: 100,
+  version: 2,
+  advertInterval: seconds(1),
+  authPass: undefined,
+  virtualAddresses: [vip("10.9.0.50")],
+  excludedAddresses: [],
+  mcastSrcIp: undefined,
+  nopreempt: false,
+  preemptDelay: 0 as Duration,
+  trackInterfaces: [],
+  trackScripts: [],
+  ignoreOwnLink: false,
+  garp: {
+    masterDelay: seconds(5),
+    masterRepeat: 5,
+    masterRefresh: 0 as Duration,
+    masterRefreshRepeat: 1,
+    lowerPrioDelay: seconds(5),
+    lowerPrioRepeat: 5,
+    interval: 0 as Duration,
+  },
+  lowerPrioNoAdvert: false,
+  higherPrioSendAdvert: false,
+  downTimerAdverts: 3,
+  skipCheckAdvAddr: false,
+  notify: NO_NOTIFY,
+  ...more,
+});
+
+export const script = (name: string, more: Partial<VrrpScript> = {}): VrrpScript => ({
+  name,
+  command: { argv: [`/check/${name}`], user: undefined },
+  interval: seconds(1),
+  timeout: seconds(1),
+  weight: 0,
+  reverse: false,
+  rise: 1,
+  fall: 1,
+  initFail: false,
+  ...more,
+});
+
+export const group = (name: string, members: readonly string[], more: Partial<SyncGroup> = {}): SyncGroup => ({
+  name,
+  members,
+  trackInterfaces: [],
+  trackScripts: [],
+  notify: NO_NOTIFY,
+  trackingWeight: false,
+  ...more,
+});
+
+const GLOBAL: VrrpGlobal = {
+  routerId: undefined,
+  enableScriptSecurity: false,
+  scriptUser: undefined,
+  dynamicInterfaces: false,
+  mcastGroup4: ip("224.0.0.18"),
+  skipCheckAdvAddr: false,
+  logUnknownVrids: false,
+  startupDelay: 0 as Duration,
+};
+
+export const configuration = (
+  instances: readonly VrrpInstance[],
+  more: Partial<Omit<VrrpConfiguration, "global">> & { readonly global?: Partial<VrrpGlobal> } = {},
+): VrrpConfiguration => ({
+  scripts: [],
+  syncGroups: [],
+  instances,
+  ...more,
+  global: { ...GLOBAL, ...more.global },
+});
