@@ -18,6 +18,7 @@ enum {
 };
 
 struct slots {
+  int flags;
   size_t slot_bytes;
   unsigned count;
   struct mmsghdr *headers;
@@ -27,9 +28,19 @@ struct slots {
   uint8_t *payloads;
 };
 
-struct slots *make_slots(size_t slot_bytes, unsigned count) {
+/* Packet sockets refuse MSG_CMSG_CLOEXEC; only unix sockets bring descriptors. */
+static int receive_flags(int fd) {
+  int domain = 0;
+  socklen_t length = sizeof domain;
+  const bool is_unix = getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && domain == AF_UNIX;
+  /* MSG_TRUNC: the length on the wire, also of what did not fit. */
+  return MSG_DONTWAIT | MSG_TRUNC | (is_unix ? MSG_CMSG_CLOEXEC : 0);
+}
+
+struct slots *make_slots(int fd, size_t slot_bytes, unsigned count) {
   struct slots *slots = calloc(1, sizeof *slots);
   if (slots == NULL) return NULL;
+  slots->flags = receive_flags(fd);
   slots->slot_bytes = slot_bytes;
   slots->count = count;
   slots->headers = calloc(count, sizeof *slots->headers);
@@ -196,8 +207,7 @@ int receive_batch(napi_env env, int fd, struct slots *slots, napi_value *batch) 
   reset(slots);
   int count;
   do {
-    /* MSG_TRUNC: the length on the wire, also of what did not fit. */
-    count = recvmmsg(fd, slots->headers, slots->count, MSG_DONTWAIT | MSG_TRUNC | MSG_CMSG_CLOEXEC, NULL);
+    count = recvmmsg(fd, slots->headers, slots->count, slots->flags, NULL);
   } while (count < 0 && errno == EINTR);
   if (count < 0) return errno;
   *batch = pack(env, slots, (unsigned)count);

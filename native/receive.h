@@ -29,12 +29,12 @@ struct record {
   uint32_t descriptors;
 };
 
-struct slots; /* memory for one recvmmsg call */
+struct slots; /* memory for one recvmmsg call on one descriptor */
 
 enum { SLOT_BYTES_MOST = 1 << 20, SLOTS_MOST = 256, SLAB_BYTES_MOST = 16 << 20 };
 
 /* NULL when there is no memory. The sizes have been checked against the limits above. */
-struct slots *make_slots(size_t slot_bytes, unsigned slots);
+struct slots *make_slots(int fd, size_t slot_bytes, unsigned slots);
 void free_slots(struct slots *slots);
 
 /*

@@ -136,7 +136,7 @@ static napi_value start(napi_env env, napi_callback_info info) {
   watch->owner = owner;
   watch->id = ++owner->last_id;
   watch->fd = fd;
-  watch->slots = make_slots((size_t)slot_bytes, (unsigned)slots);
+  watch->slots = make_slots(fd, (size_t)slot_bytes, (unsigned)slots);
   watch->handle = calloc(1, uv_handle_size(UV_POLL));
   if (watch->slots == NULL || watch->handle == NULL) {
     free_watch(watch);
@@ -178,7 +178,7 @@ static napi_value receive(napi_env env, napi_callback_info info) {
   struct call call;
   int fd, slot_bytes, count;
   if (!begin_call(env, info, &call) || !slot_arguments(&call, &fd, &slot_bytes, &count)) return NULL;
-  struct slots *slots = make_slots((size_t)slot_bytes, (unsigned)count);
+  struct slots *slots = make_slots(fd, (size_t)slot_bytes, (unsigned)count);
   if (slots == NULL) return throw_errno(env, "recvmmsg", ENOMEM);
   napi_value batch;
   int error = receive_batch(env, fd, slots, &batch);

@@ -22,6 +22,7 @@ export interface InterfaceHandlers {
 
 export class Interfaces {
   readonly #table = new InterfaceTable();
+  readonly #netlink = new Netlink();
   readonly #monitor: NetlinkMonitor;
   readonly #handlers: InterfaceHandlers;
   #open = true;
@@ -30,13 +31,14 @@ export class Interfaces {
   constructor(handlers: InterfaceHandlers) {
     this.#handlers = handlers;
     // Listening comes first: a change during the dump is then reported, at worst twice.
-    this.#monitor = new NetlinkMonitor([RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR], {
+    const groups = [RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR];
+    this.#monitor = new NetlinkMonitor(groups, {
       onMessages: (messages) => this.#report(messages.flatMap((message) => this.#table.apply(message))),
-      onLost: () => this.#report(this.#table.replace(dumpAll())),
+      onLost: () => this.#report(this.#table.replace(dumpAll(this.#netlink))),
       onError: (error) => handlers.onError(error),
     });
     try {
-      this.#table.replace(dumpAll());
+      this.#table.replace(dumpAll(this.#netlink));
     } catch (error) {
       this.close();
       throw error;
@@ -56,6 +58,7 @@ export class Interfaces {
   close(): void {
     this.#open = false;
     this.#monitor.close();
+    this.#netlink.close();
   }
 
   #report(events: readonly InterfaceEvent[]): void {
@@ -67,19 +70,17 @@ export class Interfaces {
 
 /** All interfaces, read once. @throws SystemError */
 export function readInterfaces(): ReadonlyMap<number, NetworkInterface> {
-  const table = new InterfaceTable();
-  table.replace(dumpAll());
-  return table.interfaces;
-}
-
-function dumpAll(): readonly NetlinkMessage[] {
   const netlink = new Netlink();
   try {
-    return [
-      ...netlink.dump(RTM_GETLINK, linkDumpRequest(), "read the network interfaces"),
-      ...netlink.dump(RTM_GETADDR, addressDumpRequest(), "read the addresses of the network interfaces"),
-    ];
+    const table = new InterfaceTable();
+    table.replace(dumpAll(netlink));
+    return table.interfaces;
   } finally {
     netlink.close();
   }
 }
+
+const dumpAll = (netlink: Netlink): readonly NetlinkMessage[] => [
+  ...netlink.dump(RTM_GETLINK, linkDumpRequest(), "read the network interfaces"),
+  ...netlink.dump(RTM_GETADDR, addressDumpRequest(), "read the addresses of the network interfaces"),
+];

@@ -51,11 +51,11 @@ export function parseAck(message: NetlinkMessage): NetlinkAck | undefined {
 }
 
 /** Where they begin depends on how much of the request the kernel sent back. */
-function ackAttributes(message: NetlinkMessage): readonly Attribute[] {
-  if (message.type === NLMSG_DONE) return parseAttributes(message.payload, 4) ?? [];
-  const requestBytes =
-    (message.flags & NLM_F_CAPPED) !== 0 ? HEADER_BYTES : new ByteReader(message.payload, 4).hostU32();
-  return parseAttributes(message.payload, 4 + ((requestBytes + 3) & ~3)) ?? [];
+function ackAttributes({ type, flags, payload }: NetlinkMessage): readonly Attribute[] {
+  if (type === NLMSG_DONE) return parseAttributes(payload, 4) ?? [];
+  const requestBytes = (flags & NLM_F_CAPPED) !== 0 ? HEADER_BYTES : new ByteReader(payload, 4).hostU32();
+  if (requestBytes > payload.length) return [];
+  return parseAttributes(payload, 4 + ((requestBytes + 3) & ~3)) ?? [];
 }
 
 /** An answer to the request with this header, as the kernel sends it with NETLINK_CAP_ACK and NETLINK_EXT_ACK. */

@@ -82,11 +82,8 @@ export function parseAddress(payload: Uint8Array): AddressMessage | undefined {
     ...{ local: undefined, address: undefined, label: undefined, broadcast: undefined },
     ...{ lifetimes: undefined, protocol: undefined, otherAttributes: [] },
   };
-  const others: Attribute[] = [];
-  for (const attribute of attributes) {
-    if (!takeAttribute(message, attribute)) others.push(attribute);
-  }
-  return { ...message, otherAttributes: others };
+  message.otherAttributes = attributes.filter((attribute) => !takeAttribute(message, attribute));
+  return message;
 }
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };

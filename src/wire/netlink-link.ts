@@ -73,11 +73,8 @@ export function parseLink(payload: Uint8Array): LinkMessage | undefined {
     ...{ name: undefined, mac: undefined, mtu: undefined, lowerIndex: undefined, masterIndex: undefined },
     ...{ operationalState: undefined, otherAttributes: [] },
   };
-  const others: Attribute[] = [];
-  for (const attribute of attributes) {
-    if (!takeAttribute(link, attribute)) others.push(attribute);
-  }
-  return { ...link, otherAttributes: others };
+  link.otherAttributes = attributes.filter((attribute) => !takeAttribute(link, attribute));
+  return link;
 }
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };

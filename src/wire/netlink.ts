@@ -98,7 +98,7 @@ export function parseAttributes(bytes: Uint8Array, offset = 0): readonly Attribu
     attributes.push({ type, value: reader.take(length - 4) });
     at += align4(length);
   }
-  return at > bytes.length && at - bytes.length > 3 ? undefined : attributes;
+  return attributes;
 }
 
 /** Attributes as bytes, each padded to four. */
