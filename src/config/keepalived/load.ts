@@ -40,18 +40,20 @@ export function loadKeepalived(
 
 function modelOf(statements: readonly Statement[], report: Report): VrrpConfiguration {
   const globals = readGlobalDefs(blocksNamed("global_defs", statements), report);
-  const anywhere = new Set(blocksNamed("vrrp_script", statements).map(({ words }) => words[0]?.text ?? ""));
+  const below = new Set(blocksNamed("vrrp_script", statements).map(({ words }) => words[0]?.text ?? ""));
   const scripts = new Map<string, VrrpScript>();
   const instances = new Map<string, InstanceDraft>();
   const groups = new Map<string, SyncGroupDraft>();
-  const known = { above: scripts, anywhere };
+  const known = { above: scripts, below };
   walk(
     statements,
     "",
     {
       global_defs: () => {},
-      vrrp_script: (statement) =>
-        define(statement, "vrrp script", scripts, () => readVrrpScript(statement, report), report),
+      vrrp_script: (statement) => {
+        below.delete(statement.words[0]?.text ?? "");
+        define(statement, "vrrp script", scripts, () => readVrrpScript(statement, report), report);
+      },
       vrrp_instance: (statement) =>
         define(
           statement,

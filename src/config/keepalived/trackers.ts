@@ -5,10 +5,10 @@ import { quote, type Report } from "./report.ts";
 import type { Statement, Word } from "./tree.ts";
 import { integer, interfaceName } from "./values.ts";
 
-/** The scripts whose definition has been read when a tracker names them, and all that the file defines anywhere. */
+/** The scripts that are usable when a tracker names them, and the names that are defined only further below. */
 export interface KnownScripts {
   readonly above: ReadonlyMap<string, VrrpScript>;
-  readonly anywhere: ReadonlySet<string>;
+  readonly below: ReadonlySet<string>;
 }
 
 interface Tracker {
@@ -47,7 +47,7 @@ export function readTrackScripts(
     const name = line.keyword;
     const script = known.above.get(name.text);
     if (script === undefined) {
-      const below = known.anywhere.has(name.text);
+      const below = known.below.has(name.text);
       const cure = `Move its vrrp_script above ${quote(owner)}`;
       const help = below ? cure : `Define it above: vrrp_script ${name.text} { … }`;
       const message = `(${owner}) track script ${quote(name.text)} not found, ignoring...`;

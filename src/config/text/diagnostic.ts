@@ -35,7 +35,7 @@ export class Diagnostics {
   readonly list: Diagnostic[] = [];
   readonly limit: number;
   dropped = 0;
-  #errors = 0;
+  #keptErrors = 0;
   /** Errors among all that was added, dropped ones too. */
   errors = 0;
 
@@ -45,12 +45,12 @@ export class Diagnostics {
 
   add(severity: Severity, code: string, span: Span, message: string, help?: string): void {
     if (severity === "error") this.errors++;
-    const kept = severity === "error" ? this.#errors : this.list.length - this.#errors;
+    const kept = severity === "error" ? this.#keptErrors : this.list.length - this.#keptErrors;
     if (kept >= this.limit) {
       this.dropped++;
       return;
     }
-    if (severity === "error") this.#errors++;
+    if (severity === "error") this.#keptErrors++;
     this.list.push(help === undefined ? { severity, code, message, span } : { severity, code, message, span, help });
   }
   error(code: string, span: Span, message: string, help?: string): void {
