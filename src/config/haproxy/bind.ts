@@ -7,11 +7,8 @@ import { parseSocketAddress } from "./address.ts";
 import type { KeywordReader, ProxyDraft } from "./draft.ts";
 import { KEYWORDS } from "./keywords.ts";
 import { readParameters } from "./parameters.ts";
-import { numberOf, type Reading, shortened } from "./reading.ts";
+import { numberOf, type Problem, type Reading, shortened } from "./reading.ts";
 import { present, type Statement } from "./statement.ts";
-
-/** Listeners of one proxy; a range of all ports on a few addresses stays possible. */
-const MOST_BINDS = 200_000;
 
 type BindParameters = Omit<Bind, "text" | "address" | "port">;
 
@@ -20,14 +17,7 @@ export const readBind: KeywordReader = (statement, draft, reading) => {
   const addresses = readBindAddresses(statement.text(1), statement.span(1), reading);
   const parameters = readBindParameters(statement, draft, reading);
   if (parameters === undefined) return;
-  for (const address of addresses) {
-    if (draft.binds.length >= MOST_BINDS) {
-      const message = `a proxy listens on at most ${MOST_BINDS} ports`;
-      reading.diagnostics.error("haproxy/bad-value", statement.span(1), message);
-      return;
-    }
-    draft.binds.push({ ...address, ...parameters });
-  }
+  for (const address of addresses) draft.binds.push({ ...address, ...parameters });
 };
 
 /** One entry an address and port; what cannot be listened on is reported and left out. */
@@ -43,7 +33,7 @@ export function readBindAddresses(
     const exact = text.length === span.end - span.start;
     const at = exact ? { source: span.source, start, end: start + part.length } : span;
     start += part.length + 1;
-    const problem = bindAddress(part, found);
+    const problem = bindAddress(part, found, reading);
     if (problem !== undefined) {
       const message = `'${shortened(part)}' cannot be listened on: ${problem.message}`;
       reading.diagnostics.error(problem.code, at, message, problem.help);
@@ -55,7 +45,8 @@ export function readBindAddresses(
 function bindAddress(
   text: string,
   found: Pick<Bind, "text" | "address" | "port">[],
-): { readonly code: string; readonly message: string; readonly help?: string } | undefined {
+  { room }: Reading,
+): Problem | undefined {
   const bad = (message: string) => ({ code: "haproxy/bad-address", message });
   const missing = (message: string) => ({
     code: "haproxy/not-implemented",
@@ -82,6 +73,8 @@ function bindAddress(
       if (ports === undefined) return { ...bad("the port is missing"), help: `write ${text.replace(/:$/, "")}:PORT` };
       if (ports.relative || ports.first === 0) return bad("the port must be from 1 to 65535");
       const address = target.address ?? ((target.family === 6 ? "::" : "0.0.0.0") as IpAddress);
+      room.binds -= ports.last - ports.first + 1;
+      if (room.binds < 0) return bad("there are too many addresses and ports in this configuration");
       for (let port = ports.first; port <= ports.last; port++) {
         const single = ports.first === ports.last;
         found.push({ text: single ? text : `${text.slice(0, text.lastIndexOf(":"))}:${port}`, address, port });

@@ -1,9 +1,10 @@
 /** How servers are checked: `option httpchk`, `option tcp-check`, `http-check send` (HAProxy 2.6 configuration.txt §4.2). */
 
 import type { KeywordReader } from "./draft.ts";
-import { shortened } from "./reading.ts";
+import { mayHave, shortened } from "./reading.ts";
 import { didYouMean, nothingFrom, present } from "./statement.ts";
 
+const MOST_HEADERS = 100;
 const PLAIN = { method: "OPTIONS", uri: "/", version: "HTTP/1.0", headers: [] } as const;
 
 /** `option httpchk [[METHOD] URI [VERSION]]`; header lines hidden behind the version are old practice. */
@@ -34,7 +35,8 @@ export const readTcpCheckOption: KeywordReader = (statement, { settings }, { dia
 };
 
 /** `http-check send [meth M] [uri U] [ver V] [hdr NAME VALUE]*`: what it names replaces what `option httpchk` said. */
-export const readHttpCheckSend: KeywordReader = (statement, { settings }, { diagnostics }) => {
+export const readHttpCheckSend: KeywordReader = (statement, { settings }, reading) => {
+  const { diagnostics } = reading;
   const check = { ...(settings.httpCheck ?? PLAIN) };
   const headers: [string, string][] = [];
   for (let at = 2; at < statement.length; at++) {
@@ -64,6 +66,7 @@ export const readHttpCheckSend: KeywordReader = (statement, { settings }, { diag
     else if (word === "hdr") headers.push([value, statement.text(at + 2)]);
     at += wanted;
   }
+  if (!mayHave(check.headers.length + headers.length, MOST_HEADERS, "headers in a check", statement, reading)) return;
   settings.httpCheck = { ...check, headers: [...check.headers, ...headers] };
   settings.checkRule = statement.spanFrom(0);
 };

@@ -34,7 +34,7 @@ export function finish(
     if (draft.settings.disabled) continue;
     judgeTimeouts(draft, reading);
     judgeMode(draft, reading);
-    if (hasFrontend(draft)) judgeFrontend(draft, backends, reading);
+    if (hasFrontend(draft)) judgeFrontend(draft, backends, global.logs.length > 0, reading);
     if (hasBackend(draft)) judgeChecks(draft, reading);
   }
   const frontends = drafts.filter(hasFrontend);
@@ -77,10 +77,10 @@ function judgeNames(drafts: readonly ProxyDraft[], { diagnostics }: Reading): vo
   }
 }
 
-function judgeTimeouts({ kind, name, settings, servers, span, ...draft }: ProxyDraft, { diagnostics }: Reading): void {
-  const front = hasFrontend({ kind, name, settings, servers, span, ...draft });
+function judgeTimeouts(draft: ProxyDraft, { diagnostics }: Reading): void {
+  const { kind, name, settings, servers, span } = draft;
   const missing = [
-    ...(front && settings.timeouts.client === undefined ? ["client"] : []),
+    ...(hasFrontend(draft) && settings.timeouts.client === undefined ? ["client"] : []),
     ...(servers.length > 0 && settings.timeouts.connect === undefined ? ["connect"] : []),
     ...(servers.length > 0 && settings.timeouts.server === undefined ? ["server"] : []),
   ];
@@ -108,15 +108,22 @@ function judgeMode(draft: ProxyDraft, { diagnostics }: Reading): void {
     ignored("'option httplog'", format.span, "becomes 'option tcplog'");
 }
 
-function judgeFrontend(draft: ProxyDraft, backends: ReadonlyMap<string, ProxyDraft>, { diagnostics }: Reading): void {
+function judgeFrontend(
+  draft: ProxyDraft,
+  backends: ReadonlyMap<string, ProxyDraft>,
+  globalLogs: boolean,
+  { diagnostics }: Reading,
+): void {
   const { settings, binds, kind, name } = draft;
-  if (binds.length === 0) {
+  if (binds.length === 0 && !draft.seen.has("bind")) {
     const help = kind === "listen" ? "add a 'bind' line, or make it a 'backend'" : "add a 'bind' line";
     diagnostics.warning("haproxy/no-bind", draft.span, `'${kind} ${name}' listens nowhere`, help);
   }
-  if (settings.logs.length === 0 && draft.seen.has("option httplog") && settings.logFormat !== undefined) {
+  const logs = settings.logs.some((log) => log !== "global" || globalLogs);
+  if (!logs && settings.logFormat !== undefined) {
     const message = `'${kind} ${name}' logs nowhere, and has a format for it`;
-    diagnostics.warning("haproxy/no-log-target", settings.logFormat.span, message, "add 'log global'");
+    const help = globalLogs ? "add 'log global'" : "add 'log ADDRESS FACILITY', or remove the format";
+    diagnostics.warning("haproxy/no-log-target", settings.logFormat.span, message, help);
   }
   const wanted = settings.defaultBackend;
   if (wanted === undefined) return;

@@ -2,9 +2,9 @@
 
 import type { Duration } from "../../base/time.ts";
 import type { LogTarget, ProxyGlobal } from "../model/proxy.ts";
-import { findKeyword, firstWords, KEYWORDS, secondWords } from "./keywords.ts";
-import { readLog } from "./log.ts";
-import { accepted, numberArgument, type Reading, shortened, timeArgument } from "./reading.ts";
+import { findKeyword, KEYWORDS } from "./keywords.ts";
+import { MOST_LOGS, readLog } from "./log.ts";
+import { accepted, mayHave, numberArgument, type Reading, shortened, timeArgument } from "./reading.ts";
 import { didYouMean, nothingFrom, present, type Statement } from "./statement.ts";
 import { parseSize } from "./units.ts";
 import { reportUnsupported } from "./unsupported.ts";
@@ -87,7 +87,8 @@ export const GLOBAL_READERS: Readonly<Record<string, GlobalReader>> = {
       reading.diagnostics.error("haproxy/bad-value", statement.span(1), message, "write 'log ADDRESS FACILITY'");
     } else {
       const target = readLog(statement, reading);
-      if (target !== undefined) global.logs.push(target);
+      if (target !== undefined && mayHave(global.logs.length + 1, MOST_LOGS, "log targets", statement, reading))
+        global.logs.push(target);
     }
   },
   "log-tag": text("logTag", "a tag"),
@@ -119,16 +120,15 @@ const NEGATABLE = new Set([
   "insecure-fork-wanted",
   "numa-cpu-mapping",
 ]);
-const FIRST_WORDS = firstWords(KEYWORDS.global);
 
 export function readGlobalStatement(statement: Statement, global: GlobalDraft, reading: Reading): void {
   const { diagnostics } = reading;
   const word = statement.head.text;
   const row = findKeyword(KEYWORDS.global, word, statement.text(1));
   if (row === undefined) {
-    const halves = secondWords(KEYWORDS.global, word);
+    const halves = KEYWORDS.global.secondWords.get(word) ?? [];
     const at = halves.length > 0 && statement.length > 1 ? 1 : 0;
-    const help = didYouMean(statement.text(at), at === 1 ? halves : FIRST_WORDS, diagnostics);
+    const help = didYouMean(statement.text(at), at === 1 ? halves : KEYWORDS.global.firstWords, diagnostics);
     const message = `'${shortened(statement.text(at))}' is not a keyword of 'global'`;
     diagnostics.error("haproxy/unknown-keyword", statement.span(at), message, help);
     return;

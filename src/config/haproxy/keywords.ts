@@ -45,17 +45,27 @@ export interface KeywordGroup {
   readonly names: string;
 }
 
-export type KeywordTable = ReadonlyMap<string, Keyword>;
+export interface KeywordTable {
+  readonly rows: ReadonlyMap<string, Keyword>;
+  /** Every word that may begin a statement. */
+  readonly firstWords: ReadonlySet<string>;
+  /** What may follow a word that is only the first half of keywords, such as `option`. */
+  readonly secondWords: ReadonlyMap<string, readonly string[]>;
+}
 
 function table(groups: readonly KeywordGroup[]): KeywordTable {
   const rows = new Map<string, Keyword>();
+  const secondWords = new Map<string, string[]>();
   for (const { names, support, where = "", takes = 0, remark = "", family = "" } of groups) {
     for (const name of names.split(",").map((one) => one.trim())) {
       if (rows.has(name)) throw new Error(`the keyword '${name}' stands twice in its table`);
       rows.set(name, { name, support, where, takes, remark, family });
+      const [first = "", second] = name.split(" ");
+      if (second !== undefined) secondWords.set(first, [...(secondWords.get(first) ?? []), second]);
     }
   }
-  return rows;
+  const firstWords = new Set([...rows.keys()].map((name) => name.split(" ", 1)[0] ?? name));
+  return { rows, firstWords, secondWords };
 }
 
 export const KEYWORDS = {
@@ -66,16 +76,6 @@ export const KEYWORDS = {
 } as const;
 
 /** The row for a statement that begins with these two words. */
-export function findKeyword(rows: KeywordTable, first: string, second: string): Keyword | undefined {
+export function findKeyword({ rows }: KeywordTable, first: string, second: string): Keyword | undefined {
   return rows.get(`${first} ${second}`) ?? rows.get(first);
-}
-
-/** The words that may follow `first` (`option` …), none when it is not the first half of any keyword. */
-export function secondWords(rows: KeywordTable, first: string): string[] {
-  return [...rows.keys()].filter((name) => name.startsWith(`${first} `)).map((name) => name.slice(first.length + 1));
-}
-
-/** Every word that may begin a statement. */
-export function firstWords(rows: KeywordTable): Set<string> {
-  return new Set([...rows.keys()].map((name) => name.split(" ", 1)[0] ?? name));
 }

@@ -20,24 +20,31 @@ import type { Reading } from "./reading.ts";
 import { DefaultsSections, openSection } from "./section.ts";
 import { isProxySection, OTHER_SECTIONS } from "./sections.ts";
 
+/** Every port on three addresses. */
+const MOST_BINDS = 200_000;
+
 export interface HaproxyContext {
   readonly files: ConfigurationFiles;
   /** Of the process; `setenv` and its like change a copy. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** The machine's name: `HAPROXY_LOCALPEER`, and what `stats show-node` shows. */
   readonly hostname: string;
-  readonly cpus: number;
 }
 
 export interface LoadedHaproxy {
-  /** Undefined when there is an error: what is left of such a configuration would not do what its file says. */
+  /** Undefined when there is an error: what is left of such a configuration would not do what its files say. */
   readonly model: ProxyConfiguration | undefined;
   readonly diagnostics: Diagnostics;
 }
 
-export function loadHaproxy(sources: readonly Source[], context: HaproxyContext): LoadedHaproxy {
-  const diagnostics = new Diagnostics();
-  const reading: Reading = { diagnostics, ...context };
+/** `diagnostics` may hold those of other files already; the ones found here are added. */
+export function loadHaproxy(
+  sources: readonly Source[],
+  context: HaproxyContext,
+  diagnostics = new Diagnostics(),
+): LoadedHaproxy {
+  const errorsBefore = diagnostics.errors;
+  const reading: Reading = { diagnostics, ...context, room: { binds: MOST_BINDS }, errorPages: new Map() };
   const environment = new Environment({
     ...context.environment,
     HAPROXY_CFGFILES: sources.map((source) => source.name).join(";"),
@@ -63,5 +70,5 @@ export function loadHaproxy(sources: readonly Source[], context: HaproxyContext)
   const [first] = sources;
   const start = first === undefined ? undefined : { source: first, start: 0, end: 1 };
   const model = finish(global, drafts, start, reading);
-  return { model: diagnostics.errors > 0 ? undefined : model, diagnostics };
+  return { model: diagnostics.errors > errorsBefore ? undefined : model, diagnostics };
 }

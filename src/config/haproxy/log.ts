@@ -3,7 +3,7 @@
 import { fail, ok, type Result } from "../../base/result.ts";
 import type { LogLevel, LogTarget } from "../model/proxy.ts";
 import { parseSocketAddress } from "./address.ts";
-import { type Reading, shortened } from "./reading.ts";
+import { type Problem, type Reading, shortened } from "./reading.ts";
 import { didYouMean, present, type Statement } from "./statement.ts";
 
 const FACILITIES = (
@@ -21,6 +21,8 @@ const FORMATS: readonly LogTarget["format"][] = [
   "iso",
   "priority",
 ];
+/** Of one proxy or of `global`: every line goes to each. */
+export const MOST_LOGS = 100;
 const SYSLOG_PORT = 514;
 
 /** `log TARGET [len N] [format F] [sample R:S] FACILITY [LEVEL [MINLEVEL]]`; undefined after an error or a warning. */
@@ -53,7 +55,8 @@ export function readLog(statement: Statement, reading: Reading): LogTarget | und
   const minLevel = levelAt(statement, at + 2, "emerg", reading);
   const to = destination(statement.text(1));
   if (!to.ok) {
-    diagnostics.add(to.error.severity, to.error.code, statement.span(1), to.error.message, to.error.help);
+    const { severity = "error", code, message, help } = to.error;
+    diagnostics.add(severity, code, statement.span(1), message, help);
     return undefined;
   }
   return level === undefined || minLevel === undefined
@@ -61,24 +64,16 @@ export function readLog(statement: Statement, reading: Reading): LogTarget | und
     : { to: to.value, length, format, facility, level, minLevel };
 }
 
-interface Refusal {
-  readonly severity: "error" | "warning";
-  readonly code: string;
-  readonly message: string;
-  readonly help?: string;
-}
-
-function destination(text: string): Result<LogTarget["to"], Refusal> {
+function destination(text: string): Result<LogTarget["to"], Problem> {
   if (text === "stdout" || text === "stderr") return ok({ kind: text });
-  const lost = (what: string): Refusal => ({
+  const lost = (what: string): Problem => ({
     severity: "warning",
     code: "haproxy/not-implemented",
     message: `${what} is not implemented as a log target: its lines are not sent`,
     help: "log to ADDRESS:PORT, a Unix socket such as /dev/log, stdout or stderr",
   });
   const parsed = parseSocketAddress(text);
-  if (!parsed.ok)
-    return fail({ severity: "error", code: "haproxy/bad-address", message: `'${shortened(text)}': ${parsed.error}` });
+  if (!parsed.ok) return fail({ code: "haproxy/bad-address", message: `'${shortened(text)}': ${parsed.error}` });
   const target = parsed.value;
   switch (target.kind) {
     case "unix":
@@ -97,7 +92,7 @@ function destination(text: string): Result<LogTarget["to"], Refusal> {
       });
     case "ip": {
       if (target.address === undefined)
-        return fail({ severity: "error", code: "haproxy/bad-address", message: "a log target wants an address" });
+        return fail({ code: "haproxy/bad-address", message: "a log target wants an address" });
       const port = target.ports?.first ?? SYSLOG_PORT;
       return ok({ kind: "udp", address: target.address, port });
     }

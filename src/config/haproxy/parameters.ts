@@ -20,9 +20,9 @@ export function readParameters(
   let at = from;
   while (at < statement.length) {
     const name = statement.text(at);
-    const row: Keyword | undefined = table.get(name);
+    const row: Keyword | undefined = table.rows.get(name);
     if (row === undefined) {
-      const help = didYouMean(name, table.keys(), diagnostics);
+      const help = didYouMean(name, table.rows.keys(), diagnostics);
       const message = `'${statement.head.text}' knows no '${shortened(name)}'`;
       diagnostics.error("haproxy/unknown-keyword", statement.span(at), message, help);
       return false;

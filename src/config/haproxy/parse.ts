@@ -10,7 +10,7 @@ import type { Diagnostics } from "../text/diagnostic.ts";
 import type { Source } from "../text/source.ts";
 import { Conditionals } from "./conditional.ts";
 import type { Environment } from "./environment.ts";
-import { firstWords, KEYWORDS } from "./keywords.ts";
+import { KEYWORDS } from "./keywords.ts";
 import { isProxySection, isSectionKind, SECTION_KINDS, type SectionKind } from "./sections.ts";
 import { didYouMean, present, Statement } from "./statement.ts";
 import { splitWords, type Word } from "./words.ts";
@@ -158,11 +158,8 @@ class FileParser {
   }
 }
 
-const GLOBAL_WORDS = firstWords(KEYWORDS.global);
-const PROXY_WORDS = firstWords(KEYWORDS.proxy);
-
 function isKnown(kind: SectionKind, word: string): boolean {
   if (word === "no" || word === "default") return true;
-  if (kind === "global") return GLOBAL_WORDS.has(word);
-  return isProxySection(kind) ? PROXY_WORDS.has(word) : true;
+  if (kind === "global") return KEYWORDS.global.firstWords.has(word);
+  return isProxySection(kind) ? KEYWORDS.proxy.firstWords.has(word) : true;
 }

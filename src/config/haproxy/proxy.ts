@@ -9,10 +9,10 @@ import { readHttpCheckSend } from "./check.ts";
 import { readCookie } from "./cookie.ts";
 import { hasBackend, hasFrontend, type KeywordReader, type ProxyDraft } from "./draft.ts";
 import { readErrorfile } from "./errorfile.ts";
-import { findKeyword, firstWords, KEYWORDS, type Keyword, secondWords } from "./keywords.ts";
-import { readLog } from "./log.ts";
+import { findKeyword, KEYWORDS, type Keyword } from "./keywords.ts";
+import { MOST_LOGS, readLog } from "./log.ts";
 import { NEGATABLE, OPTION_READERS } from "./option.ts";
-import { numberArgument, numberOf, type Reading, shortened } from "./reading.ts";
+import { mayHave, numberArgument, numberOf, type Reading, shortened } from "./reading.ts";
 import { readDefaultServer, readServer } from "./server.ts";
 import { didYouMean, nothingFrom, present, type Statement } from "./statement.ts";
 import { STATS_READERS } from "./stats.ts";
@@ -68,7 +68,8 @@ const readProxyLog: KeywordReader = (statement, { settings }, reading) => {
     return;
   }
   const target = readLog(statement, reading);
-  if (target !== undefined) settings.logs = [...settings.logs, target];
+  if (target !== undefined && mayHave(settings.logs.length + 1, MOST_LOGS, "log targets", statement, reading))
+    settings.logs = [...settings.logs, target];
 };
 
 const readHttpReuse: KeywordReader = (statement, { settings }, { diagnostics }) => {
@@ -142,8 +143,6 @@ export const PROXY_READERS: Readonly<Record<string, KeywordReader>> = {
   },
 };
 
-const FIRST_WORDS = firstWords(KEYWORDS.proxy);
-
 export function readProxyStatement(statement: Statement, draft: ProxyDraft, reading: Reading): void {
   const row = findKeyword(KEYWORDS.proxy, statement.head.text, statement.text(1));
   if (row === undefined) {
@@ -165,9 +164,9 @@ export function readProxyStatement(statement: Statement, draft: ProxyDraft, read
 
 function reportUnknown(statement: Statement, section: string, { diagnostics }: Reading): void {
   const { text: word, span } = statement.head;
-  const seconds = secondWords(KEYWORDS.proxy, word);
-  if (seconds.length === 0) {
-    const help = didYouMean(word, FIRST_WORDS, diagnostics);
+  const seconds = KEYWORDS.proxy.secondWords.get(word);
+  if (seconds === undefined) {
+    const help = didYouMean(word, KEYWORDS.proxy.firstWords, diagnostics);
     diagnostics.error("haproxy/unknown-keyword", span, `'${shortened(word)}' is not a keyword of '${section}'`, help);
   } else if (present(statement, 1, `one of ${seconds.slice(0, 8).join(", ")} …`, diagnostics)) {
     const second = statement.text(1);

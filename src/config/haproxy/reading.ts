@@ -2,7 +2,7 @@
 
 import type { Result } from "../../base/result.ts";
 import type { Duration } from "../../base/time.ts";
-import type { Diagnostics } from "../text/diagnostic.ts";
+import type { Diagnostics, Severity } from "../text/diagnostic.ts";
 import type { ConfigurationFiles } from "../text/files.ts";
 import { nothingFrom, present, type Statement } from "./statement.ts";
 import { isInteger, leadingInteger, parseTime } from "./units.ts";
@@ -12,7 +12,25 @@ export interface Reading {
   readonly diagnostics: Diagnostics;
   readonly files: ConfigurationFiles;
   readonly hostname: string;
-  readonly cpus: number;
+  /** How many more addresses and ports may be listened on: `bind :1-65535` is short to write. */
+  readonly room: { binds: number };
+  /** Pages that were read, by path, with what is wrong with them. */
+  readonly errorPages: Map<string, Result<string, Problem>>;
+}
+
+/** A complaint that does not know its place yet. */
+export interface Problem {
+  readonly severity?: Severity;
+  readonly code: string;
+  readonly message: string;
+  readonly help?: string;
+}
+
+/** False, with an error, when there are more of a thing than `most`. */
+export function mayHave(count: number, most: number, what: string, statement: Statement, reading: Reading): boolean {
+  if (count <= most) return true;
+  reading.diagnostics.error("haproxy/bad-value", statement.spanFrom(0), `there are more than ${most} ${what}`);
+  return false;
 }
 
 /** The value, or undefined with an error that names the word. */

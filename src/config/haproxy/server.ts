@@ -23,7 +23,7 @@ interface Own {
 export const readDefaultServer: KeywordReader = (statement, draft, reading) => {
   if (!present(statement, 1, "parameters of servers", reading.diagnostics)) return;
   const address = parseSocketAddress(statement.text(1));
-  if (!KEYWORDS.server.has(statement.text(1)) && address.ok && address.value.kind === "ip") {
+  if (!KEYWORDS.server.rows.has(statement.text(1)) && address.ok && address.value.kind === "ip") {
     const message = "'default-server' takes no address";
     reading.diagnostics.error("haproxy/extra-argument", statement.span(1), message, "remove it");
     return;

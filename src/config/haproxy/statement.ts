@@ -58,9 +58,12 @@ export function nothingFrom(
   return false;
 }
 
-/** "did you mean", unless nobody would see it: a hostile file can hold a million unknown words. */
+/** Finding what was meant takes time, and after so many complaints it helps nobody: a file may hold a million bad words. */
+const MOST_SUGGESTIONS = 100;
+
+/** "did you mean", when something is near enough. */
 export function didYouMean(word: string, candidates: Iterable<string>, diagnostics: Diagnostics): string | undefined {
-  if (diagnostics.list.length >= diagnostics.limit) return undefined;
+  if (diagnostics.list.length >= MOST_SUGGESTIONS) return undefined;
   const meant = suggest(word, candidates);
   return meant === undefined ? undefined : `did you mean '${meant}'?`;
 }

@@ -3,7 +3,7 @@
 import { inSeconds } from "../../base/time.ts";
 import type { StatsPage } from "../model/proxy.ts";
 import type { KeywordReader } from "./draft.ts";
-import { timeArgument } from "./reading.ts";
+import { mayHave, timeArgument } from "./reading.ts";
 import { nothingFrom, present, type Statement } from "./statement.ts";
 
 const PLAIN: StatsPage = {
@@ -19,6 +19,8 @@ const PLAIN: StatsPage = {
 
 /** Stand for the node and the description of `global`, which may follow later. */
 export const OF_GLOBAL = "";
+
+const MOST_USERS = 1_000;
 
 const change =
   (part: (statement: Statement, page: StatsPage) => Partial<StatsPage>): KeywordReader =>
@@ -53,6 +55,8 @@ export const STATS_READERS: Readonly<Record<string, KeywordReader>> = {
       const message = "'stats auth' has no colon: the password is empty";
       reading.diagnostics.warning("haproxy/bad-value", statement.span(2), message, "write USER:PASSWORD");
     }
+    const count = (draft.settings.stats?.value.auth.length ?? 0) + 1;
+    if (!mayHave(count, MOST_USERS, "users of the page", statement, reading)) return;
     const add = (word: string, { auth }: StatsPage) => ({ auth: [...auth, word.includes(":") ? word : `${word}:`] });
     withValue("USER:PASSWORD", add)(statement, draft, reading);
   },

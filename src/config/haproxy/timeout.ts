@@ -22,7 +22,7 @@ const timeout =
   (statement, draft, reading) => {
     const time = timeArgument(statement, index, reading);
     if (time === undefined) return;
-    if (draft.seen.has(`timeout ${name}`)) {
+    if (draft.kind !== "defaults" && draft.seen.has(`timeout ${name}`)) {
       const message = `'timeout ${name}' stands in this section already, and the later one counts`;
       reading.diagnostics.warning("haproxy/overwritten", statement.spanFrom(0), message, "remove one of them");
     }
