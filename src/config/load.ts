@@ -25,8 +25,6 @@ export interface LoadEnvironment {
   readonly configId?: string;
   /** Environment variables of the process: `${_ENV NAME}` in keepalived.conf, `"$NAME"` in haproxy.cfg. */
   readonly variables: Readonly<Record<string, string | undefined>>;
-  /** Processors of the machine: HAProxy's default for `nbthread`. 1 when not given. */
-  readonly cpus?: number;
   /** In [0, 1): for keepalived's `${_RANDOM}`. */
   readonly random: () => number;
 }
@@ -64,8 +62,8 @@ function readerOf({ files, hostname, configId, variables, random }: LoadEnvironm
   return { files, configId: configId ?? hostname.split(".")[0] ?? "", variables, random };
 }
 
-function haproxyContextOf({ files, variables, hostname, cpus = 1 }: LoadEnvironment): HaproxyContext {
-  return { files, environment: variables, hostname, cpus };
+function haproxyContextOf({ files, variables, hostname }: LoadEnvironment): HaproxyContext {
+  return { files, environment: variables, hostname };
 }
 
 interface OpenedFile {

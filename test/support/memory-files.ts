@@ -25,5 +25,5 @@ export function memoryFiles(files: MemoryFiles): ConfigurationFiles {
 
 /** Host `lb1.example`, no variables, a random number that is always 0.5. */
 export function memoryEnvironment(files: MemoryFiles, more: Partial<LoadEnvironment> = {}): LoadEnvironment {
-  return { files: memoryFiles(files), hostname: "lb1.example", variables: {}, random: () => 0.5, cpus: 2, ...more };
+  return { files: memoryFiles(files), hostname: "lb1.example", variables: {}, random: () => 0.5, ...more };
 }

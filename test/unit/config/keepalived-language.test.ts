@@ -65,6 +65,12 @@ const cases: readonly { name: string; text: string; tree: Tree; codes?: string[]
     codes: ["keepalived/unexpected-brace"],
   },
   {
+    name: "a second block for one statement is nobody's",
+    text: "a {\nb\n} {\nc\n}\nd",
+    tree: ["a", ["b"], "d"],
+    codes: ["keepalived/unexpected-brace"],
+  },
+  {
     name: "a line of more than 1024 characters is ignored",
     text: `a ${"x".repeat(1_022)}\nb ${"x".repeat(1_023)}\nc`,
     tree: [`a|${"x".repeat(1_022)}`, "c"],
