@@ -6,7 +6,6 @@
 #include <linux/netlink.h>
 #include <netinet/in.h>
 #include <sched.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 
 #define NAMED(constant) {#constant, constant}
@@ -63,9 +62,6 @@ napi_value make_constants(napi_env env) {
       NAMED(CLONE_NEWNET),
       NAMED(CLONE_NEWNS),
       NAMED(CLONE_NEWUTS),
-      NAMED(MCL_CURRENT),
-      NAMED(MCL_FUTURE),
-      NAMED(MCL_ONFAULT),
       NAMED(SCHED_RR),
       NAMED(SCHED_RESET_ON_FORK),
       NAMED(EAGAIN),

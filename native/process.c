@@ -1,14 +1,14 @@
 /*
- * What a process may do and how it runs: credentials(7), prctl(2), sched(7), mlock(2).
+ * What a process may do and how it runs: credentials(7), prctl(2), sched(7).
  *
  * The C library applies users and groups to all threads. prctl and sched_setscheduler concern the calling thread (the main
- * one) and what it starts.
+ * one) and what it starts. mlockall(2) is absent on purpose: V8 gives pages back with madvise(MADV_DONTNEED), which the
+ * kernel refuses on locked memory, and V8 takes that for a fatal error.
  */
 #include "addon.h"
 
 #include <grp.h>
 #include <sched.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -72,13 +72,6 @@ static napi_value set_scheduler(napi_env env, napi_callback_info info) {
   return check(env, "sched_setscheduler", sched_setscheduler(pid, policy, &parameters));
 }
 
-static napi_value lock_memory(napi_env env, napi_callback_info info) {
-  struct call call;
-  int flags;
-  if (!begin_call(env, info, &call) || !int_argument(&call, 0, "flags", &flags)) return NULL;
-  return check(env, "mlockall", mlockall(flags));
-}
-
 const struct function process_functions[] = {
     {"setgroups", set_groups},
     {"setresgid", set_gids},
@@ -86,6 +79,5 @@ const struct function process_functions[] = {
     {"setNoNewPrivileges", no_new_privileges},
     {"setParentDeathSignal", parent_death_signal},
     {"setScheduler", set_scheduler},
-    {"mlockall", lock_memory},
     {NULL, NULL},
 };

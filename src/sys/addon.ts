@@ -91,9 +91,6 @@ export type ConstantName =
   | "CLONE_NEWNET"
   | "CLONE_NEWNS"
   | "CLONE_NEWUTS"
-  | "MCL_CURRENT"
-  | "MCL_FUTURE"
-  | "MCL_ONFAULT"
   | "SCHED_RR"
   | "SCHED_RESET_ON_FORK"
   | "EAGAIN"
@@ -143,7 +140,6 @@ export interface NativeAddon {
   /** prctl(PR_SET_PDEATHSIG). 0 clears. */
   setParentDeathSignal(signal: number): void;
   setScheduler(pid: number, policy: number, priority: number): void;
-  mlockall(flags: number): void;
 
   setns(fd: Descriptor, type: number): void;
   unshare(flags: number): void;

@@ -1,6 +1,6 @@
 /**
- * Giving up what a process may do, and what it needs to run on time: users and groups, no_new_privs, the parent's death,
- * real-time scheduling, locked memory. credentials(7), prctl(2), sched(7).
+ * What a process may do and how it is scheduled: users and groups, no_new_privs, its parent's death, real-time priority.
+ * credentials(7), prctl(2), sched(7).
  */
 
 import { readFileSync } from "node:fs";
@@ -80,13 +80,4 @@ export function dieWithParent(signal: number): void {
 export function runInRealTime(priority: number): void {
   const policy = constants.SCHED_RR | constants.SCHED_RESET_ON_FORK;
   attempt(`run with real-time priority ${priority}`, () => addon.setScheduler(0, policy, priority));
-}
-
-/**
- * Keeps memory out of swap, from each page's first use on.
- * @throws SystemError EPERM, ENOMEM without CAP_IPC_LOCK
- */
-export function lockMemory(): void {
-  const flags = constants.MCL_CURRENT | constants.MCL_FUTURE | constants.MCL_ONFAULT;
-  attempt("lock memory", () => addon.mlockall(flags));
 }
