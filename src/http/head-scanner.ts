@@ -178,7 +178,7 @@ export class HeadScanner {
           } else if (octet === SP) {
             this.reasonStart = i + 1 - base;
             state = S.reason;
-          } else if (octet === CR && this.#lenient.missingReason) {
+          } else if ((octet === CR || octet === LF) && this.#lenient.missingReason) {
             this.reasonStart = i - base;
             this.reasonEnd = i - base;
             state = S.lineCr;

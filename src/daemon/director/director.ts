@@ -145,7 +145,7 @@ export class Director {
       const adopted = this.#adopted[backend.name]?.[server.name];
       const state =
         before !== undefined && old !== undefined && sameServer(before.backend, old.server, backend, server)
-          ? keptHealth(old, server, options.firstCheckAt)
+          ? keptHealth(old, server, options.firstCheckAt, now.at)
           : adopted !== undefined
             ? resumedHealth(parameters, adopted, options, now)
             : initialHealth(parameters, now, options);
@@ -206,14 +206,21 @@ const identity = ({ check: method }: Backend, { address, port, check, disabled }
   method,
 ];
 
-/** A check that was under way is given up and made again at once; the next one comes when it was due. */
-function keptHealth({ server: old, watch }: Watched, server: Server, firstCheckAt: Instant): ServerHealth {
+/** A check that was under way is given up and made again soon; one that was due later than a new interval allows comes earlier. */
+function keptHealth(
+  { server: old, watch }: Watched,
+  server: Server,
+  firstCheckAt: Instant,
+  now: Instant,
+): ServerHealth {
   const { state } = watch;
   if (state.maintenance || old.check === undefined || server.check === undefined) return state;
+  const due = state.nextCheckAt ?? firstCheckAt;
+  const latest = after(now, server.check.inter);
   return {
     ...state,
     running: false,
     health: rescaled(state.health, old.check, server.check),
-    nextCheckAt: state.running ? firstCheckAt : state.nextCheckAt,
+    nextCheckAt: Math.min(due, latest) as Instant,
   };
 }
