@@ -4,7 +4,7 @@ export const MAX_LINE_LENGTH = 1_024;
 export const MAX_FILES = 1_000;
 export const MAX_INCLUDE_DEPTH = 32;
 /** Lines of all files together, expansions included. */
-export const MAX_LINES = 500_000;
+export const MAX_LINES = 250_000;
 /** Definitions within definitions, and sequences within sequences. */
 export const MAX_EXPANSION_DEPTH = 32;
 export const MAX_EXPANDED_LINES = 100_000;
