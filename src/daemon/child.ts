@@ -6,6 +6,7 @@
  */
 
 import { rmSync } from "node:fs";
+import { flushCompileCache } from "node:module";
 import { type EventBody, eventNow } from "./events.ts";
 import type { Log } from "./log/log.ts";
 import type { FromChild, StartMessage, ToChild } from "./messages.ts";
@@ -67,4 +68,6 @@ export function serveSupervisor(role: ChildRole, log: Log): void {
   for (const signal of ["SIGINT", "SIGHUP"] as const) process.on(signal, () => undefined);
   process.on("SIGTERM", () => void stop(ORPHAN_GRACE_MS));
   tellSupervisor({ type: "hello" });
+  // Now, because a proxy soon is a user that may not write there, and a child that is killed never would.
+  flushCompileCache();
 }
