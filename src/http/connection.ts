@@ -108,7 +108,7 @@ export function prepareResponse(
     return;
   }
   const { keepClient, clientFraming } = client.persistence;
-  if (clientFraming.kind === "until-close") head.headers.remove("transfer-encoding");
+  if (client.version === "1.0") head.headers.remove("transfer-encoding");
   if (clientFraming.kind === "tunnel") return;
   if (!keepClient) {
     if (head.version === "1.1") head.headers.append("connection", "close");

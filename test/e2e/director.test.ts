@@ -24,7 +24,9 @@ const NO_TIMEOUTS: Timeouts = {
 };
 
 function serverAt(name: string, port: number, changed: Partial<Server> = {}): Server {
-  const inter = milliseconds(20);
+  // `inter` bounds a check too, so it leaves room for a slow machine; what follows it in the tests is quick.
+  const inter = milliseconds(300);
+  const quick = milliseconds(10);
   return {
     name,
     id: 1,
@@ -35,7 +37,7 @@ function serverAt(name: string, port: number, changed: Partial<Server> = {}): Se
     disabled: false,
     cookie: undefined,
     maxconn: 0,
-    check: { address: LOOPBACK, port, inter, fastinter: inter, downinter: inter, rise: 2, fall: 2 },
+    check: { address: LOOPBACK, port, inter, fastinter: quick, downinter: quick, rise: 2, fall: 2 },
     sendProxy: undefined,
     onMarkedDown: "keep",
     ...changed,
@@ -256,7 +258,7 @@ describe("director", () => {
   test("a server that never answers is L7TOUT within inter, or within timeout check", async () => {
     const target = new Target(() => {});
     const port = await target.listen();
-    const short = new Watched(configurationOf([serverAt("s", port)]));
+    const short = new Watched(configurationOf([slow(serverAt("s", port), milliseconds(300))]));
     assert.equal((await short.firstResult()).check?.code, "L7TOUT");
     short.director.stop();
     const timeouts = { ...NO_TIMEOUTS, connect: milliseconds(1_000), check: milliseconds(10) };
@@ -330,7 +332,8 @@ describe("director", () => {
 
   test("checks of a server never overlap", async () => {
     const target = new Target(() => {});
-    const watched = new Watched(configurationOf([serverAt("s", await target.listen())]));
+    const timeouts = { ...NO_TIMEOUTS, connect: milliseconds(1_000), check: milliseconds(20) };
+    const watched = new Watched(configurationOf([serverAt("s", await target.listen())], { timeouts }));
     watched.director.start();
     for (let i = 0; i < 4; i++) await watched.next(({ status }) => status.check?.code === "L7TOUT");
     assert.equal(target.most, 1);
@@ -392,7 +395,7 @@ describe("director", () => {
     // The first checks are spread over a minute; a shorter interval brings them forward.
     watched.director.start();
     watched.director.reconfigure(
-      configurationOf(["s", "t", "u"].map((name) => slow(serverAt(name, gone), milliseconds(30)))),
+      configurationOf(["s", "t", "u"].map((name) => slow(serverAt(name, gone), milliseconds(300)))),
     );
     await settled;
     const known = watched.director.statuses().b?.s;
