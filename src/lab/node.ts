@@ -1,6 +1,33 @@
-/** A node of a running lab: run things in it, look at it, break it. */
+/** A node of a running lab: run things in it, look at it, break it. Entered from outside, by the namespaces of its init. */
 
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+import { constants } from "node:os";
+import { basename, join } from "node:path";
+import { LabError } from "./error.ts";
+import { type NodePaths, nodeEnvironment } from "./paths.ts";
+import { LabProcess } from "./process.ts";
+import { commandLine, innermostPid, type ProcessIdentity, processTable, sendSignal, treeOf } from "./processes.ts";
+import { inNode, MARK, MINDER, type ProcessInfo, programProcesses } from "./programs.ts";
 import type { NodeSpec } from "./topology.ts";
+
+/** Output of `exec` beyond this is dropped. */
+const MOST_OUTPUT_BYTES = 64 * 1024 * 1024;
+
+export { LabError, LabProcess, type ProcessInfo };
+
+/** Enters the lab's folder and becomes the command. */
+const BECOME = 'cd "$0" && exec "$@"';
+
+/**
+ * Starts the program and stays as its parent. nsenter cannot be that: when its child is stopped it stops as well, and
+ * then never waits for it. Stays silent, and holds nothing open that is the program's.
+ */
+const MIND = `cd "$0" || exit
+name=$1; shift
+${MARK}=$name "$@" &
+exec >/dev/null 2>&1 3<&-
+wait $!`;
 
 export interface ExecOptions {
   readonly input?: string;
@@ -20,6 +47,8 @@ export interface SpawnOptions {
   /** For `signal` and `ps`. Default: the base name of the program. */
   readonly name?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Descriptors of this process that the program gets as 3, 4 … */
+  readonly descriptors?: readonly number[];
 }
 
 export interface LinkState {
@@ -33,49 +62,256 @@ export interface LinkState {
   readonly addresses: readonly string[];
 }
 
-export interface ProcessInfo {
-  readonly pidInNode: number;
-  readonly hostPid: number;
-  readonly parentHostPid: number;
-  /** The started program that it belongs to, when it does. */
-  readonly program?: string;
-  readonly state: string;
-  readonly command: string;
+/** What a node needs to know of its lab. */
+export interface NodePlace {
+  readonly lab: string;
+  readonly stateFolder: string;
+  readonly rootless: boolean;
+  /** The process whose network namespace is the switch. */
+  readonly holder: ProcessIdentity;
+  readonly init: ProcessIdentity;
+  readonly paths: NodePaths;
+  /** The switch's end of an interface's cable. */
+  port(interfaceName: string): string;
 }
 
-export declare class LabNode {
+export class LabNode {
   readonly name: string;
   readonly spec: NodeSpec;
-  /** Where the node sees the project's folder, and the folder of the lab's file. */
-  readonly projectFolder: string;
-  readonly labFolder: string;
+  readonly #place: NodePlace;
+  readonly #started = new Map<string, LabProcess>();
 
-  /** `node` and `evenkeel` are on the PATH. */
-  exec(argv: readonly string[], options?: ExecOptions): Promise<ExecResult>;
-  spawn(argv: readonly string[], options?: SpawnOptions): Promise<LabProcess>;
+  constructor(spec: NodeSpec, place: NodePlace) {
+    this.name = spec.name;
+    this.spec = spec;
+    this.#place = place;
+  }
+
+  /** Where the node sees the project's folder. */
+  get projectFolder(): string {
+    return this.#place.paths.project;
+  }
+  /** Where the node sees the folder of the lab's file; everything is started in it. */
+  get labFolder(): string {
+    return this.#place.paths.lab;
+  }
+
+  /** `node` and `evenkeel` are on the PATH. A program that is not there gives status 127. */
+  exec(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
+    const child = this.#enter(BECOME, argv, options.env, ["pipe", "pipe", "pipe"]);
+    const output = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
+    let bytes = 0;
+    for (const stream of ["stdout", "stderr"] as const) {
+      child[stream]?.on("data", (chunk: Buffer) => {
+        bytes += chunk.length;
+        if (bytes <= MOST_OUTPUT_BYTES) output[stream].push(chunk);
+      });
+    }
+    child.stdin?.on("error", () => {});
+    child.stdin?.end(options.input ?? "");
+    return new Promise((resolve, reject) => {
+      let late = false;
+      const timer = setTimeout(() => {
+        late = true;
+        for (const entry of treeOf(processTable(), child.pid ?? -1).reverse()) sendSignal(entry.pid, "SIGKILL");
+      }, options.timeoutMs ?? 30_000);
+      child.on("error", (error) => {
+        clearTimeout(timer);
+        reject(new LabError(`nsenter cannot be run: ${error.message}`));
+      });
+      // What the command left running may hold the pipes open: what counts is its own end.
+      child.on("exit", (code, signal) => {
+        clearTimeout(timer);
+        setImmediate(() => {
+          child.stdout?.destroy();
+          child.stderr?.destroy();
+        });
+        child.once("close", () =>
+          resolve({
+            status: late ? 124 : statusOf(code, signal),
+            stdout: Buffer.concat(output.stdout).toString(),
+            stderr: Buffer.concat(output.stderr).toString(),
+          }),
+        );
+      });
+    });
+  }
+
+  /** With this process's own terminal. Gives the exit status. */
+  execHere(argv: readonly string[]): Promise<number> {
+    const child = this.#enter(BECOME, argv, {}, "inherit", false);
+    return new Promise((resolve, reject) => {
+      child.on("error", reject);
+      child.on("exit", (code, signal) => resolve(statusOf(code, signal)));
+    });
+  }
+
+  /** Resolves once the program is running or has already ended. */
+  async spawn(argv: readonly string[], options: SpawnOptions = {}): Promise<LabProcess> {
+    const name = this.#freeName(options.name ?? basename(argv[0] ?? ""));
+    const logFile = join(this.#place.stateFolder, "logs", `${this.name}-${name.replace(/[^\w.-]/g, "_")}.log`);
+    const log = openSync(logFile, "a", 0o600);
+    let child: ChildProcess;
+    try {
+      child = this.#enter(MIND, [name, ...argv], options.env, ["ignore", log, log, ...(options.descriptors ?? [])]);
+    } finally {
+      closeSync(log);
+    }
+    child.unref();
+    const exited = new Promise<number>((resolve) => {
+      child.on("error", () => resolve(127));
+      child.on("exit", (code, signal) => resolve(statusOf(code, signal)));
+    });
+    const hostPid = await startedBy(child, exited);
+    const started = new LabProcess(this, name, argv, hostPid, innermostPid(hostPid), logFile, exited);
+    this.#started.set(name, started);
+    return started;
+  }
+
   /** A program that was started from the lab's file or by `spawn`, by its name. */
-  process(name: string): LabProcess;
-  processes(): Promise<readonly ProcessInfo[]>;
-  links(): Promise<readonly LinkState[]>;
+  process(name: string): LabProcess {
+    const started = this.#started.get(name);
+    if (started !== undefined) return started;
+    const [first] = programProcesses(this.#place.init, name).main;
+    if (first === undefined) throw new LabError(`nothing called "${name}" runs in node ${this.name}`);
+    const logFile = join(this.#place.stateFolder, "logs", `${this.name}-${name.replace(/[^\w.-]/g, "_")}.log`);
+    return new LabProcess(
+      this,
+      name,
+      commandLine(first),
+      first.pid,
+      innermostPid(first.pid),
+      logFile,
+      new Promise(() => {}),
+    );
+  }
+
+  processes(): readonly ProcessInfo[] {
+    return inNode(this.#place.init);
+  }
+
+  async links(): Promise<readonly LinkState[]> {
+    const { status, stdout, stderr } = await this.exec(["ip", "-json", "address", "show"]);
+    if (status !== 0) throw new LabError(`ip in node ${this.name} ended with status ${status}`, stderr.trim());
+    const shown = JSON.parse(stdout) as readonly IpAddressShow[];
+    return this.spec.interfaces.flatMap(({ name, segment }) => {
+      const found = shown.find((one) => one.ifname === name);
+      if (found === undefined) return [];
+      const addresses = found.addr_info.filter((one) => one.scope !== "link");
+      return {
+        interface: name,
+        segment,
+        up: found.flags.includes("UP"),
+        carrier: found.flags.includes("UP") && !found.flags.includes("NO-CARRIER"),
+        addresses: addresses.map((one) => `${one.local}/${one.prefixlen}`),
+      };
+    });
+  }
+
   /** Pulls the cable (the switch's end goes down: the node sees NO-CARRIER) or puts it back. */
-  link(interfaceName: string, state: "up" | "down"): Promise<void>;
+  async link(interfaceName: string, state: "up" | "down"): Promise<void> {
+    if (!this.spec.interfaces.some((one) => one.name === interfaceName)) {
+      const names = this.spec.interfaces.map((one) => one.name).join(", ");
+      throw new LabError(`node ${this.name} has no interface "${interfaceName}" (it has ${names})`);
+    }
+    const set = ["ip", "link", "set", this.#place.port(interfaceName), state];
+    const into = nsenter(this.#place, this.#place.holder, ["-n"]);
+    const child = spawn("nsenter", [...into, ...set], {
+      stdio: ["ignore", "ignore", "pipe"],
+      env: this.#environment("", {}),
+    });
+    let complaint = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      complaint += text;
+    });
+    const status = await new Promise<number>((resolve, reject) => {
+      child.on("error", reject);
+      child.on("close", (code, signal) => resolve(statusOf(code, signal)));
+    });
+    if (status !== 0)
+      throw new LabError(`the cable of ${this.name} ${interfaceName} could not be moved`, complaint.trim());
+  }
+
   /**
    * SIGKILL, SIGSTOP and SIGCONT go to the program and all processes that came of it; any other signal to the program
    * alone, as a service manager does it. Gives the number of processes signalled; throws `LabError` when there is none.
    */
-  signal(processName: string, signal: NodeJS.Signals): Promise<number>;
+  async signal(processName: string, signal: NodeJS.Signals): Promise<number> {
+    const whole = signal === "SIGKILL" || signal === "SIGSTOP" || signal === "SIGCONT";
+    const signalled = new Set<number>();
+    // What was started while the others were being signalled is found in the next round.
+    for (let round = 0; round < 10; round++) {
+      const { main, all } = programProcesses(this.#place.init, processName);
+      const fresh = (whole ? all : main).filter((entry) => !signalled.has(entry.pid));
+      if (fresh.length === 0) break;
+      for (const entry of fresh) {
+        signalled.add(entry.pid);
+        sendSignal(entry.pid, signal);
+      }
+      if (!whole) break;
+    }
+    if (signalled.size === 0) {
+      const names = [...new Set(this.processes().flatMap((one) => one.program ?? []))].join(", ") || "nothing";
+      throw new LabError(`nothing called "${processName}" runs in node ${this.name} (running: ${names})`);
+    }
+    return signalled.size;
+  }
+
+  #enter(
+    script: string,
+    argv: readonly string[],
+    env: Readonly<Record<string, string>> | undefined,
+    stdio: "inherit" | ("pipe" | "ignore" | number)[],
+    detached = true,
+  ): ChildProcess {
+    const into = nsenter(this.#place, this.#place.init, ["-n", "-m", "-p", "-u"]);
+    const there = ["sh", "-c", script, this.#place.paths.lab, ...argv];
+    const mark = script === MIND ? MINDER : "";
+    return spawn("nsenter", [...into, ...there], { stdio, detached, env: this.#environment(mark, env ?? {}) });
+  }
+
+  #environment(mark: string, more: Readonly<Record<string, string>>): Record<string, string> {
+    return nodeEnvironment(this.#place.paths, this.spec.environment, {
+      ...more,
+      EVENKEEL_LAB: this.#place.lab,
+      EVENKEEL_LAB_NODE: this.name,
+      [MARK]: mark,
+    });
+  }
+
+  #freeName(wanted: string): string {
+    const taken = new Set(this.processes().flatMap((one) => one.program ?? []));
+    let name = wanted;
+    for (let count = 2; taken.has(name); count++) name = `${wanted}-${count}`;
+    return name;
+  }
 }
 
-export declare class LabProcess {
-  readonly name: string;
-  readonly hostPid: number;
-  readonly pidInNode: number;
-  /** Standard output and standard error, together. */
-  readonly logFile: string;
-  /** Exit status, 128 + n for signal n; never settles for a program of an attached lab. */
-  readonly exited: Promise<number>;
-  lines(): readonly string[];
-  /** The first line, from the beginning of the log, that matches. Throws `LabError` after `timeoutMs`. */
-  waitForLine(pattern: RegExp, timeoutMs?: number): Promise<string>;
-  signal(signal: NodeJS.Signals): Promise<number>;
+interface IpAddressShow {
+  readonly ifname: string;
+  readonly flags: readonly string[];
+  readonly addr_info: readonly { readonly local: string; readonly prefixlen: number; readonly scope: string }[];
+}
+
+function nsenter(place: NodePlace, target: ProcessIdentity, namespaces: readonly string[]): string[] {
+  const user = place.rootless ? ["-U", "--preserve-credentials"] : [];
+  return ["-t", String(target.pid), ...user, ...namespaces, "--"];
+}
+
+/** nsenter enters a pid namespace by a child, the minder; its child is the program. -1 when it ended before it was seen. */
+async function startedBy(entering: ChildProcess, exited: Promise<number>): Promise<number> {
+  let ended = false;
+  exited.then(() => {
+    ended = true;
+  });
+  while (!ended && entering.pid !== undefined) {
+    const [, , program] = treeOf(processTable(), entering.pid);
+    if (program !== undefined) return program.pid;
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  return -1;
+}
+
+function statusOf(code: number | null, signal: NodeJS.Signals | null): number {
+  return signal === null ? (code ?? 1) : 128 + constants.signals[signal];
 }
