@@ -29,6 +29,7 @@ const TABLES: Readonly<Record<string, Table>> = {
     accepted: `max_auto_priority min_auto_priority_delay/1 vrrp_priority/1 checker_priority/1 bfd_priority/1 vrrp_no_swap
       checker_no_swap bfd_no_swap vrrp_rt_priority/1 checker_rt_priority/1 bfd_rt_priority/1 vrrp_cpu_affinity/1-
       checker_cpu_affinity/1- bfd_cpu_affinity/1- vrrp_rlimit_rttime/1 checker_rlimit_rttime/1 bfd_rlimit_rttime/1
+      vrrp_rlimit_rtime/1 checker_rlimit_rtime/1 bfd_rlimit_rtime/1
       process_names process_name/1 vrrp_process_name/1 checker_process_name/1 bfd_process_name/1 lvs_process_name/1
       nftables nftables_priority/1 nftables_counters nftables_ifindex vrrp_iptables vrrp_ipsets disable_local_igmp
       vmac_prefix/1 vmac_addr_prefix/1 vrrp_rx_bufs_policy/1- vrrp_rx_bufs_multiplier/1 vrrp_netlink_cmd_rcv_bufs/1
