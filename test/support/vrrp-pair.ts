@@ -66,11 +66,15 @@ export class Router {
     return this.#program;
   }
 
+  /** evenkeel's control socket. */
+  get socket(): string {
+    return this.#file("sock");
+  }
+
   start(): void {
-    const file = (suffix: string) => join(this.#folder, `${this.node.name}.${suffix}`);
     const argv =
       this.brand === "evenkeel"
-        ? [EVENKEEL, "run", "-f", this.#configuration, "--socket", file("sock")]
+        ? [EVENKEEL, "run", "-f", this.#configuration, "--socket", this.socket]
         : [
             peerPath("keepalived"),
             "-n",
@@ -80,11 +84,15 @@ export class Router {
             "-f",
             this.#configuration,
             "-p",
-            file("pid"),
+            this.#file("pid"),
             "-r",
-            file("vrrp.pid"),
+            this.#file("vrrp.pid"),
           ];
     this.#program = this.node.start(argv);
+  }
+
+  #file(suffix: string): string {
+    return join(this.#folder, `${this.node.name}.${suffix}`);
   }
 
   async holdsVip(): Promise<boolean> {
