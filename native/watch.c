@@ -94,7 +94,7 @@ static void on_readable(uv_poll_t *handle, int status, int events) {
   struct watch *watch = handle->data;
   napi_env env = watch->owner->env;
   napi_handle_scope scope;
-  if (watch->stopped || napi_open_handle_scope(env, &scope) != napi_ok) return;
+  if (napi_open_handle_scope(env, &scope) != napi_ok) return;
   napi_value batch, exception;
   int error = receive_batch(env, watch->fd, watch->slots, &batch);
   if (status < 0 && error != EBADF && error != ENOTSOCK) uv_poll_start(handle, UV_READABLE, on_readable);

@@ -215,6 +215,8 @@ test("when events were lost the state is read again and the differences are repo
   await using _ = network;
   const { interfaces, events } = watch(left);
   const { netlink, eth0 } = netlinkOf(left);
+  putAddress(netlink, { interfaceIndex: eth0, address: VIP, prefixLength: 24, validLifetime: 999 });
+  await until("the address", () => interfaces.byName("eth0")?.addresses.some(({ address }) => address === VIP));
   events.length = 0;
   // More events than the socket's buffer holds, in one turn of the loop, so that none is read in between.
   const count = 6_000;
@@ -234,6 +236,8 @@ test("when events were lost the state is read again and the differences are repo
     interfaces.byName("eth0")?.addresses.some(({ address }) => address === "10.0.0.7"),
   );
   assert.ok(events.length < count, "the test must overflow the buffer to show anything");
+  const removed = events.filter((event) => event.kind === "address-removed" && event.address.address === VIP);
+  assert.equal(removed.length, 1);
   assert.equal(
     interfaces.byName("eth0")?.addresses.some(({ address }) => address === VIP),
     false,

@@ -205,6 +205,16 @@ test("a command that ignores SIGTERM is killed two seconds later", async () => {
   await until("its end", () => !isRunning(pid));
 });
 
+test("what a command started and what ignores SIGTERM does not outlive it", async () => {
+  const outcome = await runCommand({
+    argv: ["sh", "-c", '(trap "" TERM; while :; do sleep 0.1; done) & echo $!; wait'],
+    timeout: seconds(1),
+  });
+  const pid = outcome.type === "timeout" ? outcome.output.trim() : assert.fail(outcome.type);
+  assert.match(pid, /^[0-9]+$/);
+  await until("its end", () => !isRunning(pid));
+});
+
 test("stopping a command gives the signal as its outcome", async () => {
   const stop = new AbortController();
   const running = runCommand({ argv: ["sleep", "1000"], stop: stop.signal, timeout: seconds(600) });

@@ -104,8 +104,12 @@ test("packets of other protocols, groups and interfaces do not come in", async (
   const receiver = router(r2);
   const foreign = router(other);
   foreign.socket.send(ipv4(VRRP_GROUP, Uint8Array.of(9)), VRRP_GROUP);
+  const otherInterface = "10.9.0.2" as Ipv4Address;
+  foreign.socket.send(ipv4(otherInterface, Uint8Array.of(8)), otherInterface);
   const sender = router(r1);
   const unwanted = "224.0.0.77" as Ipv4Address;
+  // Another program of the same host has joined it, so the packet does come in.
+  const neighbour = router(r2, 112, unwanted);
   sender.socket.send(ipv4(unwanted, Uint8Array.of(7)), unwanted);
   const icmp = router(r1, 1, undefined);
   icmp.socket.send(
@@ -115,6 +119,7 @@ test("packets of other protocols, groups and interfaces do not come in", async (
   await until("the echo reply", () => icmp.packets.find(({ bytes }) => bytes[20] === 0));
   sender.socket.send(ipv4("10.0.0.2" as Ipv4Address, Uint8Array.of(1)), "10.0.0.2" as Ipv4Address);
   await until("the last packet", () => receiver.packets.some(({ bytes }) => bytes[20] === 1));
+  assert.ok(neighbour.packets.some(({ bytes }) => bytes[20] === 7));
   assert.deepEqual(
     receiver.packets.map(({ bytes }) => bytes[20]),
     [1],
