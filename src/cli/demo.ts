@@ -7,9 +7,11 @@ import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { readTopology } from "../lab/file.ts";
 import { Lab, LabError } from "../lab/lab.ts";
 import { HaproxyKeepalivedScenario, type StepReport } from "../lab/scenarios/haproxy-keepalived.ts";
 import { strip } from "../lab/strip.ts";
+import type { Topology } from "../lab/topology.ts";
 
 export interface DemoOptions {
   readonly json?: boolean;
@@ -26,12 +28,21 @@ export async function demo(options: DemoOptions): Promise<void> {
     await lab?.down();
     rmSync(folder, { recursive: true, force: true });
   };
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void clear().then(() => process.exit(130)));
+  const abort = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+      abort.abort();
+      void clear().then(() => process.exit(130));
+    });
+  }
   let failed = 0;
   try {
     cpSync(EXAMPLE, folder, { recursive: true });
     print.opening();
-    lab = await Lab.up(join(folder, "docker-compose.yml"), { name: `demo-${process.pid}`, tied: true });
+    lab = await Lab.up(withoutPorts(readTopology(join(folder, "docker-compose.yml"))), {
+      name: `demo-${process.pid}`,
+      abort: abort.signal,
+    });
     for await (const report of new HaproxyKeepalivedScenario(lab, { folder }).run()) {
       print.step(report);
       if (!report.ok) failed++;
@@ -47,6 +58,12 @@ export async function demo(options: DemoOptions): Promise<void> {
   process.exitCode = failed === 0 ? 0 : 1;
 }
 
+/** The demo looks at everything from inside; ports of this machine may be somebody else's. */
+const withoutPorts = (topology: Topology): Topology => ({
+  ...topology,
+  nodes: topology.nodes.map((node) => ({ ...node, ports: [] })),
+});
+
 interface Printer {
   opening(): void;
   step(report: StepReport): void;
@@ -59,7 +76,14 @@ function printer(json: boolean): Printer {
     return {
       opening: () => undefined,
       step: ({ title, ok, facts, traffic }) =>
-        out(JSON.stringify({ title, ok, facts, gapsMs: Object.fromEntries(traffic.map((one) => [one.node, one.longestGapMs()])) })),
+        out(
+          JSON.stringify({
+            title,
+            ok,
+            facts,
+            gapsMs: Object.fromEntries(traffic.map((one) => [one.node, one.longestGapMs()])),
+          }),
+        ),
       closing: (failed, tookSeconds) => out(JSON.stringify({ ok: failed === 0, tookSeconds })),
     };
   }
@@ -70,7 +94,9 @@ function printer(json: boolean): Printer {
     opening() {
       out(paint("evenkeel demo: two balancers, three web servers, two clients", "1"));
       out("");
-      out("   h1 .204  h2 .205 ── client_net 178.9.2.0/24 ──┬─ lb1 .200 / .100 ─┬── server_net 187.2.9.0/24 ── s1 s2 s3");
+      out(
+        "   h1 .204  h2 .205 ── client_net 178.9.2.0/24 ──┬─ lb1 .200 / .100 ─┬── server_net 187.2.9.0/24 ── s1 s2 s3",
+      );
       out("                        VIP 178.9.2.220          └─ lb2 .210 / .110 ─┘   VIP 187.2.9.120");
       out("");
       out("In the strips each character is a request: the number of the server that answered, a dot where none did.");

@@ -31,8 +31,9 @@ export function labCommand(): Command {
     .argument("<node>")
     .argument("<command...>", "after --")
     .passThroughOptions()
-    .action((node, command, options: LabChoice) =>
+    .action((node, words: string[], options: LabChoice) =>
       failing(async () => {
+        const command = words[0] === "--" ? words.slice(1) : words;
         process.exitCode = await (await attach(options)).node(node).execHere(command);
       }),
     );
