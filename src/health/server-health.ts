@@ -146,7 +146,7 @@ export function transition(
 ): HealthStep {
   switch (input.kind) {
     case "due":
-      if (state.nextCheckAt === undefined || state.running || now.at < state.nextCheckAt) return { state, outputs: [] };
+      if (state.nextCheckAt === undefined || now.at < state.nextCheckAt) return { state, outputs: [] };
       return { state: { ...state, running: true, nextCheckAt: undefined }, outputs: [{ kind: "run-check" }] };
     case "result":
       return state.running && parameters.check !== undefined

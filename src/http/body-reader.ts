@@ -169,7 +169,6 @@ export class BodyReader {
     this.#state = S.size;
     this.#digits = 0;
     this.#lineBytes = 0;
-    if (this.#framing === "chunked") this.#remaining = 0;
   }
 
   #starved(inbox: Inbox): "need-data" | "problem" {

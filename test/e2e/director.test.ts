@@ -330,6 +330,20 @@ describe("director", () => {
     ]);
   });
 
+  test("the servers that are left are counted on", async () => {
+    const gone = await refusedPort();
+    const watched = new Watched(configurationOf([serverAt("s", gone), serverAt("t", gone)]));
+    const both = Promise.all(
+      ["s", "t"].map((name) => watched.next(({ server, change }) => server === name && change?.up === false)),
+    );
+    watched.director.start();
+    await both;
+    assert.deepEqual(
+      watched.lines.map((line) => /\d active|backend b.*/.exec(line)?.[0]),
+      ["1 active", "0 active", "backend b has no server available!"],
+    );
+  });
+
   test("checks of a server never overlap", async () => {
     const target = new Target(() => {});
     const timeouts = { ...NO_TIMEOUTS, connect: milliseconds(1_000), check: milliseconds(20) };

@@ -76,6 +76,17 @@ describe("message readers", () => {
     assert.equal(event.kind === "problem" && event.code, "unexpected-response");
   });
 
+  test("each response has to be announced, also behind another one", () => {
+    const one = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    const reader = new ResponseReader();
+    reader.expect({ method: "GET", upgrade: false });
+    reader.receive(bytes(one + one));
+    assert.equal(reader.next().kind, "head");
+    assert.equal(reader.next().kind, "end");
+    const event = reader.next();
+    assert.deepEqual(event.kind === "problem" && [event.code, event.offset], ["unexpected-response", one.length]);
+  });
+
   test("names come out as one shared string and values are not changed by it", () => {
     const reader = new RequestReader();
     reader.receive(bytes("GET / HTTP/1.1\r\nhOsT: a\r\nUSER-agent: x\r\nX-Odd-One: Y\r\n\r\n"));
