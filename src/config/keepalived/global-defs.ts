@@ -60,8 +60,9 @@ export function readGlobalDefs(blocks: readonly Statement[], report: Report): Gl
 
 function modelHandlers(model: Mutable<VrrpGlobal>, report: Report): Handlers {
   return {
-    router_id: ({ words }) => {
-      model.routerId = words[0]?.text;
+    router_id: ({ keyword, words: [name] }) => {
+      if (name === undefined) report.warning("keepalived/missing-value", keyword, "routerid name missing - ignoring");
+      else model.routerId = name.text;
     },
     enable_script_security: ({ words }) => {
       model.enableScriptSecurity = true;

@@ -21,7 +21,7 @@ const TABLES: Readonly<Record<string, Table>> = {
       virtual_server_group/1{} virtual_server/1-{virtual_server} SSL{SSL}`,
   },
   global_defs: {
-    supported: `router_id/1 enable_script_security script_user/1-2 dynamic_interfaces/0-1 vrrp_mcast_group4/1
+    supported: `router_id/0-1 enable_script_security script_user/1-2 dynamic_interfaces/0-1 vrrp_mcast_group4/1
       vrrp_skip_check_adv_addr/0-1 log_unknown_vrids vrrp_startup_delay/1 vrrp_version/1 vrrp_garp_interval/1
       vrrp_garp_master_delay/1 vrrp_garp_master_repeat/1 vrrp_garp_master_refresh/1 vrrp_garp_master_refresh_repeat/1
       vrrp_garp_lower_prio_delay/1 vrrp_garp_lower_prio_repeat/1 vrrp_min_garp/0-1 vrrp_lower_prio_no_advert/0-1

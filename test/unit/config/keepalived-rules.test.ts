@@ -478,6 +478,11 @@ const files: readonly [name: string, text: string, said: string[]][] = [
     ],
   ],
   [
+    "router_id without a name is ignored",
+    "global_defs {\nrouter_id\n}",
+    ["2 warning missing-value: routerid name missing - ignoring"],
+  ],
+  [
     "enable_script_security has no off",
     "global_defs {\nenable_script_security 0\n}",
     ["2 warning no-off-switch: '0' does not switch it off: the keyword alone enables script security"],
