@@ -27,13 +27,10 @@ const S = {
 } as const;
 
 /** RFC 9110 §6.5.1: fields that decide framing, routing or authentication, which nobody may learn after the fact. */
-const NOT_IN_TRAILERS = new Set([
-  ..."authorization connection content-encoding content-length content-range content-type cookie expect host".split(
-    " ",
-  ),
-  ..."keep-alive max-forwards proxy-authorization proxy-connection set-cookie te trailer transfer-encoding".split(" "),
-  ..."upgrade".split(" "),
-]);
+const NOT_IN_TRAILERS = new Set(
+  `authorization connection content-encoding content-length content-range content-type cookie expect host keep-alive
+   max-forwards proxy-authorization proxy-connection set-cookie te trailer transfer-encoding upgrade`.split(/\s+/),
+);
 
 const END: End = { kind: "end", trailers: undefined };
 
@@ -100,8 +97,9 @@ export class BodyReader {
         if (after === MORE) continue;
         const trailers = this.#parser.headers;
         if (trailers.size === 0) return END;
-        for (const [name] of trailers)
+        for (const [name] of trailers) {
           if (NOT_IN_TRAILERS.has(name)) return this.#fail("trailer-forbidden", this.#trailersAt);
+        }
         return { kind: "end", trailers };
       }
       const problem = this.#chunkOctet(inbox.bytes[inbox.at] ?? 0);

@@ -121,12 +121,10 @@ export function prepareResponse(
 const HOP_BY_HOP = new Set(["connection", "keep-alive", "proxy-connection", "te", "upgrade"]);
 
 /** Cannot be made to vanish by naming them in Connection: framing, routing, identity (RFC 9110 §7.6.1 last paragraphs). */
-const END_TO_END = new Set([
-  ..."authorization cache-control content-length content-type cookie forwarded host set-cookie transfer-encoding".split(
-    " ",
-  ),
-  ..."x-forwarded-for x-forwarded-host x-forwarded-proto x-real-ip".split(" "),
-]);
+const END_TO_END = new Set(
+  `authorization cache-control content-length content-type cookie forwarded host set-cookie transfer-encoding
+   x-forwarded-for x-forwarded-host x-forwarded-proto x-real-ip`.split(/\s+/),
+);
 
 function dropHopByHop(headers: HeaderList): void {
   const named = headers

@@ -49,5 +49,4 @@ export type BodyEvent = Data | End;
 
 export type RequestEvent = NeedData | RequestHeadEvent | BodyEvent | Closed | Problem;
 
-/** `idle`: nothing is awaited (`expect` was not called since the last response) and nothing was received. */
 export type ResponseEvent = NeedData | ResponseHeadEvent | InterimHeadEvent | BodyEvent | Closed | Problem;

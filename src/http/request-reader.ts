@@ -67,7 +67,10 @@ export class RequestReader {
     return this.#inBody || this.#parser.started;
   }
 
-  /** Call after `end` of a request that was answered with 101, or with 2xx to CONNECT: all further bytes are data. */
+  /**
+   * All further bytes are data. For a request that was answered with 101, or with 2xx to CONNECT: after its `end` and before
+   * any further `next()`, which would take the first bytes for a request.
+   */
   tunnel(): void {
     this.#inBody = true;
     this.#body.begin({ kind: "tunnel" });
