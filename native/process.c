@@ -1,14 +1,13 @@
 /*
- * What a process may do and how it runs: credentials(7), prctl(2), sched(7).
+ * What a process may do: credentials(7), prctl(2).
  *
- * The C library applies users and groups to all threads. prctl and sched_setscheduler concern the calling thread (the main
- * one) and what it starts. mlockall(2) is absent on purpose: V8 gives pages back with madvise(MADV_DONTNEED), which the
+ * The C library applies users and groups to all threads; prctl concerns the calling thread (the main one) and what it
+ * starts. mlockall(2) is absent on purpose: V8 gives pages back with madvise(MADV_DONTNEED), which the
  * kernel refuses on locked memory, and V8 takes that for a fatal error.
  */
 #include "addon.h"
 
 #include <grp.h>
-#include <sched.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -61,23 +60,11 @@ static napi_value parent_death_signal(napi_env env, napi_callback_info info) {
   return check(env, "prctl", prctl(PR_SET_PDEATHSIG, (unsigned long)signal));
 }
 
-static napi_value set_scheduler(napi_env env, napi_callback_info info) {
-  struct call call;
-  int pid, policy, priority;
-  if (!begin_call(env, info, &call) || !int_argument(&call, 0, "pid", &pid) ||
-      !int_argument(&call, 1, "policy", &policy) || !int_argument(&call, 2, "priority", &priority)) {
-    return NULL;
-  }
-  struct sched_param parameters = {.sched_priority = priority};
-  return check(env, "sched_setscheduler", sched_setscheduler(pid, policy, &parameters));
-}
-
 const struct function process_functions[] = {
     {"setgroups", set_groups},
     {"setresgid", set_gids},
     {"setresuid", set_uids},
     {"setNoNewPrivileges", no_new_privileges},
     {"setParentDeathSignal", parent_death_signal},
-    {"setScheduler", set_scheduler},
     {NULL, NULL},
 };

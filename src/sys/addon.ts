@@ -64,7 +64,6 @@ export type ConstantName =
   | "SO_TIMESTAMPNS"
   | "IPPROTO_IP"
   | "IPPROTO_IPV6"
-  | "IPPROTO_ICMP"
   | "IP_ADD_MEMBERSHIP"
   | "IP_DROP_MEMBERSHIP"
   | "IP_FREEBIND"
@@ -91,8 +90,6 @@ export type ConstantName =
   | "CLONE_NEWNET"
   | "CLONE_NEWNS"
   | "CLONE_NEWUTS"
-  | "SCHED_RR"
-  | "SCHED_RESET_ON_FORK"
   | "EAGAIN"
   | "ENODEV"
   | "EADDRNOTAVAIL"
@@ -137,9 +134,8 @@ export interface NativeAddon {
   setresgid(real: number, effective: number, saved: number): void;
   setresuid(real: number, effective: number, saved: number): void;
   setNoNewPrivileges(): void;
-  /** prctl(PR_SET_PDEATHSIG). 0 clears. */
+  /** prctl(PR_SET_PDEATHSIG): sent when the parent dies; 0 clears. The kernel forgets it when the user changes. */
   setParentDeathSignal(signal: number): void;
-  setScheduler(pid: number, policy: number, priority: number): void;
 
   setns(fd: Descriptor, type: number): void;
   unshare(flags: number): void;

@@ -69,8 +69,3 @@ export class DescriptorChannel {
     this.#socket.close();
   }
 }
-
-/** Whether programs started from now on get the descriptor, also without being given it in `stdio`. */
-export function setInherited(fd: Descriptor, inherited: boolean): void {
-  attempt(`set close-on-exec of descriptor ${fd}`, () => addon.setCloseOnExec(fd, !inherited));
-}

@@ -12,7 +12,7 @@ import type { SystemError } from "./addon.ts";
 import { type InterfaceEvent, InterfaceTable, type NetworkInterface } from "./interface-table.ts";
 import { Netlink, NetlinkMonitor } from "./netlink.ts";
 
-export type { InterfaceAddress, InterfaceEvent, NetworkInterface } from "./interface-table.ts";
+export type { InterfaceEvent, NetworkInterface } from "./interface-table.ts";
 
 export interface InterfaceHandlers {
   /** The event has been applied: `interfaces` shows it, and may show later ones of the same batch. */

@@ -1,4 +1,4 @@
-/** Entering and leaving namespaces, namespaces(7), setns(2). Concerns the calling thread and what it starts. */
+/** Entering namespaces, namespaces(7), setns(2). Concerns the calling thread and what it starts. */
 
 import { closeSync, openSync } from "node:fs";
 import { addon, attempt, constants } from "./addon.ts";
@@ -34,9 +34,4 @@ export function enterNamespace(path: string, kind: NamespaceKind): void {
   } finally {
     closeSync(fd);
   }
-}
-
-/** Moves into a new namespace. @throws SystemError EPERM */
-export function newNamespace(kind: NamespaceKind): void {
-  attempt(`make a new ${kind} namespace`, () => addon.unshare(cloneFlag(kind)));
 }

@@ -155,8 +155,7 @@ function openRouteSocket(groups: readonly number[]): Descriptor {
     try {
       addon.setsockopt(fd, constants.SOL_NETLINK, constants.NETLINK_EXT_ACK, 1);
       addon.setsockopt(fd, constants.SOL_NETLINK, constants.NETLINK_CAP_ACK, 1);
-      // Best effort: above net.core.rmem_max only with CAP_NET_ADMIN, and a smaller buffer only means more re-dumps.
-      addon.setsockopt(fd, constants.SOL_SOCKET, constants.SO_RCVBUF, 1 << 20);
+      enlargeBuffer(fd);
       addon.bind(fd, netlinkSockaddr());
       for (const group of groups) {
         addon.setsockopt(fd, constants.SOL_NETLINK, constants.NETLINK_ADD_MEMBERSHIP, group);
@@ -167,4 +166,16 @@ function openRouteSocket(groups: readonly number[]): Descriptor {
       throw error;
     }
   });
+}
+
+const RECEIVE_BUFFER_BYTES = 1 << 20;
+
+/** Beyond net.core.rmem_max with CAP_NET_ADMIN; without it up to there, which only means more frequent dumps. */
+function enlargeBuffer(fd: Descriptor): void {
+  const { SOL_SOCKET, SO_RCVBUF, SO_RCVBUFFORCE } = constants;
+  try {
+    addon.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER_BYTES);
+  } catch {
+    addon.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_BYTES);
+  }
 }

@@ -1,10 +1,9 @@
 /**
- * What a process may do and how it is scheduled: users and groups, no_new_privs, its parent's death, real-time priority.
- * credentials(7), prctl(2), sched(7).
+ * What a process may do: users, groups, no_new_privs. credentials(7), prctl(2).
  */
 
 import { readFileSync } from "node:fs";
-import { addon, attempt, constants } from "./addon.ts";
+import { addon, attempt } from "./addon.ts";
 
 export interface Identity {
   readonly uid: number;
@@ -17,7 +16,7 @@ export interface User extends Identity {
 
 /**
  * Becomes this user for good: no supplementary groups, real, effective and saved identities all the same, and nothing that
- * is executed later can gain privileges. The kernel forgets `dieWithParent` here: call that afterwards.
+ * is executed later can gain privileges.
  * @throws SystemError EPERM
  */
 export function dropTo(identity: Identity): void {
@@ -64,20 +63,3 @@ function readRows(path: string): string[][] {
 
 /** 4294967295 is −1: "leave as it is" to setresuid(2), nobody's number. */
 const isId = (text: string): boolean => /^[0-9]{1,10}$/.test(text) && Number(text) < 0xffff_ffff;
-
-/**
- * The kernel sends this process the signal when its parent dies. A parent that died before the call is not noticed: compare
- * `process.ppid` afterwards.
- */
-export function dieWithParent(signal: number): void {
-  attempt("ask for a signal when the parent dies", () => addon.setParentDeathSignal(signal));
-}
-
-/**
- * Real-time round robin for this thread, 1..99; what it starts runs normally.
- * @throws SystemError EPERM without CAP_SYS_NICE
- */
-export function runInRealTime(priority: number): void {
-  const policy = constants.SCHED_RR | constants.SCHED_RESET_ON_FORK;
-  attempt(`run with real-time priority ${priority}`, () => addon.setScheduler(0, policy, priority));
-}

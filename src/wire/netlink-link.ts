@@ -15,16 +15,11 @@ import {
 export const RTM_NEWLINK = 16;
 export const RTM_DELLINK = 17;
 export const RTM_GETLINK = 18;
-export const RTM_SETLINK = 19;
 export const RTNLGRP_LINK = 1;
 
 export const IFF_UP = 0x1;
-export const IFF_BROADCAST = 0x2;
-export const IFF_LOOPBACK = 0x8;
 /** Operational: up or unknown in the sense of RFC 2863. */
 export const IFF_RUNNING = 0x40;
-export const IFF_NOARP = 0x80;
-export const IFF_MULTICAST = 0x1000;
 /** The carrier is there. */
 export const IFF_LOWER_UP = 0x10000;
 

@@ -12,7 +12,6 @@ export const RTM_GETROUTE = 26;
 export const RT_TABLE_MAIN = 254;
 export const RTPROT_STATIC = 4;
 export const RT_SCOPE_UNIVERSE = 0;
-export const RT_SCOPE_LINK = 253;
 export const RTN_UNICAST = 1;
 
 const RTA_DST = 1;

@@ -9,10 +9,8 @@ import { ByteReader, ByteWriter } from "../base/bytes.ts";
 export const NLMSG_NOOP = 1;
 export const NLMSG_ERROR = 2;
 export const NLMSG_DONE = 3;
-export const NLMSG_OVERRUN = 4;
 
 export const NLM_F_REQUEST = 0x01;
-export const NLM_F_MULTI = 0x02;
 export const NLM_F_ACK = 0x04;
 /** The dump was interrupted by a change and may be inconsistent. */
 export const NLM_F_DUMP_INTR = 0x10;

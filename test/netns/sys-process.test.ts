@@ -72,25 +72,11 @@ test("who may not become another user is told so", { skip: !mapsOtherUsers && "o
   assert.equal(output, "SystemError EPERM cannot become user 1 and group 1: setgroups: EPERM\n");
 });
 
-test("real-time priority holds for the process and not for what it starts", async () => {
-  const output = await run(`
-    import { runInRealTime } from ${module("privileges")};
-    import { readFileSync } from "node:fs";
-    import { execFileSync } from "node:child_process";
-    const policy = (stat) => stat.slice(stat.lastIndexOf(")") + 2).split(" ")[38];
-    try {
-      runInRealTime(10);
-      console.log(policy(readFileSync("/proc/self/stat", "utf8")), policy(execFileSync("cat", ["/proc/self/stat"], { encoding: "utf8" })));
-    } catch (error) { console.log(error.code); }
-  `);
-  assert.match(output, /^(2 0|EPERM)\n$/);
-});
-
 test("a child that asked for it ends when its parent is killed", async () => {
   const folder = temporaryFolder();
-  const child = `import { dieWithParent } from ${module("privileges")};
+  const child = `import { addon } from ${module("addon")};
     import { writeFileSync } from "node:fs";
-    dieWithParent(9);
+    addon.setParentDeathSignal(9);
     setInterval(() => {}, 1000);
     writeFileSync(${JSON.stringify(join(folder, "pid"))}, String(process.pid));`;
   const parent = `import { spawn } from "node:child_process";
