@@ -37,13 +37,8 @@ export interface LoadedHaproxy {
   readonly diagnostics: Diagnostics;
 }
 
-/** `diagnostics` may hold those of other files already; the ones found here are added. */
-export function loadHaproxy(
-  sources: readonly Source[],
-  context: HaproxyContext,
-  diagnostics = new Diagnostics(),
-): LoadedHaproxy {
-  const errorsBefore = diagnostics.errors;
+export function loadHaproxy(sources: readonly Source[], context: HaproxyContext): LoadedHaproxy {
+  const diagnostics = new Diagnostics();
   const reading: Reading = { diagnostics, ...context, room: { binds: MOST_BINDS }, errorPages: new Map() };
   const environment = new Environment({
     ...context.environment,
@@ -68,7 +63,7 @@ export function loadHaproxy(
     }
   }
   const [first] = sources;
-  const start = first === undefined ? undefined : { source: first, start: 0, end: 1 };
+  const start = first === undefined ? undefined : { source: first, start: 0, end: Math.min(1, first.text.length) };
   const model = finish(global, drafts, start, reading);
-  return { model: diagnostics.errors > errorsBefore ? undefined : model, diagnostics };
+  return { model: diagnostics.errors > 0 ? undefined : model, diagnostics };
 }

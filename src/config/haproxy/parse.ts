@@ -24,6 +24,8 @@ export interface Section {
 
 /** Far above any real configuration, and the memory that it costs is still small. */
 const MOST_LINES = 500_000;
+/** So many unknown words are compared with the names of sections; each comparison takes time. */
+const MOST_DOUBTFUL = 100;
 
 export function parse(sources: readonly Source[], environment: Environment, diagnostics: Diagnostics): Section[] {
   return sources.flatMap((source) => new FileParser(source, environment, diagnostics).run());
@@ -36,6 +38,8 @@ class FileParser {
   readonly #conditionals: Conditionals;
   readonly #sections: Section[] = [];
   #lineNumber = 0;
+  /** Unknown words at the margin so far. */
+  #doubtful = 0;
 
   constructor(source: Source, environment: Environment, diagnostics: Diagnostics) {
     this.#source = source;
@@ -108,6 +112,7 @@ class FileParser {
 
   /** What follows is read as that section: one complaint is enough for one wrong letter. */
   #misspeltSection(statement: Statement): SectionKind | undefined {
+    if (++this.#doubtful > MOST_DOUBTFUL) return undefined;
     const word = statement.head.text;
     const help = didYouMean(word, SECTION_KINDS, this.#diagnostics);
     if (help === undefined) return undefined;
