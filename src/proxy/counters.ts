@@ -67,12 +67,7 @@ export class TrafficCounters {
   sessionBegins(now: number): void {
     this.stot++;
     this.rate.hit(now);
-    this.#current(1);
-  }
-
-  /** For servers and backends, where a session counts as current before it counts as begun. */
-  #current(change: number): void {
-    this.scur += change;
+    this.scur++;
     if (this.scur > this.smax) this.smax = this.scur;
   }
 
@@ -113,11 +108,18 @@ export class ServingCounters extends TrafficCounters {
   srvAbrt = 0;
   connect = 0;
   reuse = 0;
+  queued = 0;
+  queuedMax = 0;
   lastSessionMs: number | undefined;
   readonly #queue = new Latency();
   readonly #connect = new Latency();
   readonly #response = new Latency();
   readonly #total = new Latency();
+
+  enqueued(): void {
+    this.queued++;
+    if (this.queued > this.queuedMax) this.queuedMax = this.queued;
+  }
 
   /** Milliseconds; negative: never reached, counted as 0. */
   times(queue: number, connect: number, response: number, total: number): void {
@@ -140,6 +142,8 @@ export class ServingCounters extends TrafficCounters {
       srvAbrt: this.srvAbrt,
       connect: this.connect,
       reuse: this.reuse,
+      queued: this.queued,
+      queuedMax: this.queuedMax,
       lastSessionMs: this.lastSessionMs,
       qtime: this.#queue.mean,
       ctime: this.#connect.mean,

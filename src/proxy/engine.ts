@@ -6,10 +6,15 @@
  */
 
 import type { Instant } from "../base/time.ts";
-import type { LogLevel, LogTarget, ProxyConfiguration } from "../config/model/proxy.ts";
+import type { Backend, Frontend, LogLevel, LogTarget, ProxyConfiguration } from "../config/model/proxy.ts";
 import type { ServerStatus } from "../health/status.ts";
+import { ProxyBackend } from "./backend.ts";
+import { ProxyFrontend } from "./frontend.ts";
 import type { Transport } from "./port.ts";
+import type { Runtime } from "./runtime.ts";
+import { Slab } from "./slab.ts";
 import type { ProxyStatistics } from "./statistics.ts";
+import { Timer, Timers } from "./timers.ts";
 
 export interface Clock {
   /** Monotonic. */
@@ -36,40 +41,167 @@ export interface ProxyEngineOptions {
   readonly pid: number;
   /** Of evenkeel, for the statistics page. */
   readonly version: string;
+  /** Limits (`maxconn`) are shared out among so many processes with the same configuration; 1 when left out. */
+  readonly processes?: number;
 }
 
+/** HAProxy's SYSTEM_MAXCONN; the composition root knows the limit on descriptors and may set `global.maxconn`. */
+const DEFAULT_MAXCONN = 2000;
+
 export class ProxyEngine {
+  readonly #runtime: Runtime;
+  readonly #configuration: ProxyConfiguration;
+  readonly #frontends = new Map<string, ProxyFrontend>();
+  readonly #backends = new Map<string, ProxyBackend>();
+  readonly #pid: number;
+  readonly #startedMs: number;
+  readonly #maxconn: number;
+  readonly #hardStopTimer = new Timer({ timerExpired: () => this.hardStop() });
+  #full = false;
+  #whenIdle: (() => void)[] = [];
+
   constructor(options: ProxyEngineOptions) {
-    void options;
+    const { configuration, transport, clock, log, processes = 1 } = options;
+    const { global } = configuration;
+    const share = (limit: number): number => (limit === 0 ? 0 : Math.max(1, Math.ceil(limit / processes)));
+    this.#configuration = configuration;
+    this.#pid = options.pid;
+    this.#startedMs = clock.wallClockMs();
+    this.#maxconn = share(global.maxconn ?? DEFAULT_MAXCONN);
+    this.#runtime = {
+      transport,
+      timers: new Timers({
+        now: () => clock.now(),
+        setAlarm: (delay, ring) => transport.setAlarm(delay, ring),
+      }),
+      slab: new Slab(),
+      readerOptions: { headBytes: global.bufsize - global.maxrewrite },
+      hostname: options.hostname,
+      version: options.version,
+      wallClockMs: () => clock.wallClockMs(),
+      collect: options.collect ?? (() => this.statistics()),
+      log: (targets, level, message) => {
+        for (const target of targets) log.write(target, level, message);
+      },
+      stopping: false,
+      connections: 0,
+      cumulativeConnections: 0,
+      cumulativeRequests: 0,
+      connectionsChanged: (frontend) => this.#connectionsChanged(frontend),
+    };
+    this.#build(configuration, share);
   }
 
   /**
    * Starts accepting for bind number `bindIndex` of a frontend from a listening descriptor, which may be shared with
-   * other processes. Throws RangeError for an unknown frontend or bind, and what the transport throws.
+   * other processes. Throws RangeError for an unknown frontend or bind.
    */
   listen(frontendName: string, bindIndex: number, descriptor: number): void {
-    throw new Error(`${frontendName} ${bindIndex} ${descriptor}`);
+    const frontend = this.#frontends.get(frontendName);
+    if (frontend?.configuration.binds[bindIndex] === undefined) {
+      throw new RangeError(`no bind number ${bindIndex} in frontend ${frontendName}`);
+    }
+    frontend.listen(descriptor);
   }
 
   /** Takes over what the health checks found. Unknown names are ignored (a status may cross a reload). */
   setServerStatus(backend: string, server: string, status: ServerStatus): void {
-    void [backend, server, status];
+    const known = this.#backends.get(backend);
+    const found = known?.servers.find((candidate) => candidate.name === server);
+    if (found !== undefined) known?.setStatus(found, status);
   }
 
   statistics(): ProxyStatistics {
-    throw new Error("not yet");
+    const now = this.#runtime.timers.now();
+    const { frontends } = this.#configuration;
+    return {
+      pids: [this.#pid],
+      startedMs: this.#startedMs,
+      currConns: this.#runtime.connections,
+      cumConns: this.#runtime.cumulativeConnections,
+      cumReq: this.#runtime.cumulativeRequests,
+      maxconn: this.#maxconn,
+      stopping: this.#runtime.stopping,
+      frontends: [...this.#frontends.values()].map((frontend) => frontend.statistics(now)),
+      backends: [...this.#backends.values()].map((backend) => backend.statistics(frontends, now)),
+    };
   }
 
-  /** Stops accepting, lets requests finish, closes idle connections; resolves when nothing is left or `hard-stop-after` cut it. */
+  /**
+   * Stops accepting, lets requests finish, closes idle connections; resolves when nothing is left, or `hard-stop-after`
+   * has cut it. May be called again while it goes on.
+   */
   softStop(): Promise<void> {
-    return Promise.resolve();
+    const { hardStopAfter } = this.#configuration.global;
+    if (!this.#runtime.stopping) {
+      this.#runtime.stopping = true;
+      this.#runtime.timers.setAfter(this.#hardStopTimer, hardStopAfter);
+      for (const backend of this.#backends.values()) backend.clearPools();
+      for (const frontend of this.#frontends.values()) {
+        frontend.close();
+        for (const session of [...frontend.sessions]) session.softStop();
+      }
+    }
+    if (!this.hasWork()) {
+      this.#runtime.timers.drop(this.#hardStopTimer);
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => this.#whenIdle.push(resolve));
   }
 
   /** Cuts everything now. */
-  hardStop(): void {}
+  hardStop(): void {
+    this.#runtime.stopping = true;
+    for (const frontend of this.#frontends.values()) {
+      frontend.close();
+      for (const session of [...frontend.sessions]) session.hardStop();
+    }
+    for (const backend of this.#backends.values()) backend.clearPools();
+  }
 
   /** True while a connection of a client is open. */
   hasWork(): boolean {
-    return false;
+    return this.#runtime.connections > 0;
+  }
+
+  /** Ids are given in file order, a `listen` section having one for both its halves. */
+  #build(configuration: ProxyConfiguration, share: (limit: number) => number): void {
+    const backends = new Map(configuration.backends.map((backend) => [backend.name, backend]));
+    const ids = new Map<string, number>();
+    const idOf = (name: string): number => {
+      const id = ids.get(name) ?? ids.size + 2;
+      ids.set(name, id);
+      return id;
+    };
+    for (const frontend of configuration.frontends) idOf(frontend.name);
+    for (const backend of backends.values()) {
+      const servers = backend.servers.map((server) => ({ ...server, maxconn: share(server.maxconn) }));
+      this.#backends.set(backend.name, new ProxyBackend({ ...backend, servers }, idOf(backend.name), this.#runtime));
+    }
+    for (const frontend of configuration.frontends) {
+      const limit = frontend.maxconn === undefined ? this.#maxconn : share(frontend.maxconn);
+      const target = this.#backends.get(frontend.defaultBackend ?? "") ?? this.#ownBackend(frontend, backends);
+      this.#frontends.set(
+        frontend.name,
+        new ProxyFrontend(frontend, idOf(frontend.name), target, this.#runtime, limit),
+      );
+    }
+  }
+
+  /** The other half of a `listen` section, which a `default_backend` takes the place of. */
+  #ownBackend(frontend: Frontend, backends: ReadonlyMap<string, Backend>): ProxyBackend | undefined {
+    if (frontend.defaultBackend !== undefined) return undefined;
+    return backends.has(frontend.name) ? this.#backends.get(frontend.name) : undefined;
+  }
+
+  #connectionsChanged(changed: ProxyFrontend): void {
+    const full = this.#runtime.connections >= this.#maxconn;
+    if (full === this.#full) changed.updateAccepting(full);
+    else for (const frontend of this.#frontends.values()) frontend.updateAccepting(full);
+    this.#full = full;
+    if (this.#runtime.connections > 0 || !this.#runtime.stopping) return;
+    this.#runtime.timers.drop(this.#hardStopTimer);
+    for (const backend of this.#backends.values()) backend.clearPools();
+    for (const resolve of this.#whenIdle.splice(0)) resolve();
   }
 }

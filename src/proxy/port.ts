@@ -21,7 +21,7 @@ export interface Endpoint {
 }
 
 export interface Transport {
-  /** Accepts from a listening descriptor that somebody else bound and may share. Throws when it is no such descriptor. */
+  /** Accepts from a listening descriptor that somebody else bound and may share, and owns it from now on. */
   listen(descriptor: number, handler: ListenerHandler): Listener;
   /** Never throws: a refusal arrives as `closed` with a reason. */
   connect(to: Endpoint, handler: ConnectionHandler): Connection;
@@ -63,6 +63,8 @@ export interface Connection {
   readonly remote: Endpoint;
   /** Our end: for an accepted connection what the client asked for. */
   readonly local: Endpoint;
+  /** Bytes written that the kernel has not taken yet. */
+  readonly pending: number;
   /**
    * Queues bytes; the caller does not change them any more. False: more than a little is waiting, stop until `drained`.
    * Ignored after `end`, `abort` or `closed`.

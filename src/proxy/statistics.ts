@@ -65,6 +65,9 @@ export interface ServingStatistics extends TrafficStatistics {
   readonly srvAbrt: number;
   readonly connect: number;
   readonly reuse: number;
+  /** `qcur`, `qmax`. */
+  readonly queued: number;
+  readonly queuedMax: number;
   /** Milliseconds since the epoch of the last session; undefined: none yet. */
   readonly lastSessionMs: number | undefined;
   readonly qtime: number;

@@ -8,15 +8,19 @@
 import { Heap, type HeapEntry } from "../base/heap.ts";
 import { between, type Duration, type Instant } from "../base/time.ts";
 
+export interface TimerOwner {
+  timerExpired(): void;
+}
+
 export class Timer implements HeapEntry {
   heapIndex = -1;
   /** When the queue looks at it; not later than `due`. */
   at = 0 as Instant;
   due: Instant | undefined;
-  readonly expire: () => void;
+  readonly owner: TimerOwner;
 
-  constructor(expire: () => void) {
-    this.expire = expire;
+  constructor(owner: TimerOwner) {
+    this.owner = owner;
   }
 }
 
@@ -76,7 +80,7 @@ export class Timers {
       }
       this.#queue.remove(timer);
       timer.due = undefined;
-      if (due !== undefined) timer.expire();
+      if (due !== undefined) timer.owner.timerExpired();
     }
     this.#arm();
   };

@@ -1,0 +1,182 @@
+/**
+ * What is noted of one stream while it lives: when each step was reached, how it ended, how much went through. At its end
+ * this becomes a log line and counts in the figures of frontend, backend and server.
+ *
+ * configuration.txt 8.4 (timers) and 8.5 (termination state).
+ */
+
+import type { Instant } from "../base/time.ts";
+import type { ProxyBackend } from "./backend.ts";
+import type { ProxyFrontend } from "./frontend.ts";
+import { type LogRecord, type LogTimers, logMessage } from "./log-format.ts";
+import type { Connection } from "./port.ts";
+import { elapsedMs, type Runtime } from "./runtime.ts";
+import type { ProxyServer } from "./server.ts";
+
+/** Client, server, proxy, local answer, resources, internal error, server went down; small letters are time-outs. */
+export type Cause = "C" | "S" | "P" | "L" | "R" | "I" | "D" | "c" | "s" | "K";
+/** Request, queue, connect, headers, data. */
+export type Step = "R" | "Q" | "C" | "H" | "D";
+
+export class StreamRecord {
+  readonly began: Instant;
+  readonly beganMs: number;
+  readonly #frontend: ProxyFrontend;
+  readonly #connection: Connection;
+  readonly #runtime: Runtime;
+  backend: ProxyBackend | undefined;
+  server: ProxyServer | undefined;
+  /** The head of the request was complete; undefined when nothing was made of it. */
+  requestAt: Instant | undefined;
+  queuedUntil: Instant | undefined;
+  connectedAt: Instant | undefined;
+  respondedAt: Instant | undefined;
+  status = -1;
+  bytesIn = 0;
+  bytesOut = 0;
+  /** `--` unless something went wrong; the first reason stays. */
+  termination = "--";
+  cookieState = "--";
+  retries = 0;
+  redispatched = false;
+  serverQueue = 0;
+  backendQueue = 0;
+  requestLine: string | undefined;
+  statisticsPage = false;
+  /** The client never sent a byte (`option dontlognull`). */
+  silent = false;
+  #inBackend = false;
+  #onServer = false;
+
+  constructor(runtime: Runtime, frontend: ProxyFrontend, connection: Connection, began: Instant, beganMs: number) {
+    this.#runtime = runtime;
+    this.#frontend = frontend;
+    this.#connection = connection;
+    this.began = began;
+    this.beganMs = beganMs;
+  }
+
+  enterBackend(backend: ProxyBackend): void {
+    this.backend = backend;
+    this.#inBackend = true;
+    backend.counters.sessionBegins(this.#runtime.timers.now());
+    backend.counters.lastSessionMs = this.#runtime.wallClockMs();
+  }
+
+  /** A connection to this server is used or attempted. */
+  enterServer(server: ProxyServer): void {
+    this.leaveServer();
+    this.server = server;
+    this.#onServer = true;
+    server.counters.sessionBegins(this.#runtime.timers.now());
+    server.counters.lastSessionMs = this.#runtime.wallClockMs();
+  }
+
+  leaveServer(): void {
+    if (this.#onServer) this.server?.counters.sessionEnds();
+    this.#onServer = false;
+  }
+
+  countIn(bytes: number): void {
+    this.bytesIn += bytes;
+    this.#frontend.counters.bin += bytes;
+    if (this.backend !== undefined) this.backend.counters.bin += bytes;
+    if (this.server !== undefined) this.server.counters.bin += bytes;
+  }
+
+  countOut(bytes: number): void {
+    this.bytesOut += bytes;
+    this.#frontend.counters.bout += bytes;
+    if (this.backend !== undefined) this.backend.counters.bout += bytes;
+    if (this.server !== undefined) this.server.counters.bout += bytes;
+  }
+
+  terminate(cause: Cause, step: Step): void {
+    if (this.termination === "--") this.termination = `${cause}${step}`;
+  }
+
+  /** Ends the stream in the figures; to be called once. */
+  end(now: Instant): void {
+    this.leaveServer();
+    const { backend, server } = this;
+    if (this.#inBackend) backend?.counters.sessionEnds();
+    const cause = this.termination[0];
+    const ofClient = cause === "C" || cause === "c";
+    const ofServer = this.termination === "SD" || this.termination === "sD";
+    for (const counters of [backend?.counters, server?.counters]) {
+      if (counters === undefined) continue;
+      if (ofClient) counters.cliAbrt++;
+      if (ofServer) counters.srvAbrt++;
+    }
+    if (server !== undefined && this.connectedAt !== undefined) {
+      const { queue, connect, response, active } = this.#timers(now);
+      server.counters.times(queue, connect, response, active);
+      backend?.counters.times(queue, connect, response, active);
+    }
+    if (this.#frontend.configuration.mode !== "http") return;
+    for (const counters of [this.#frontend.counters, backend?.counters, server?.counters]) {
+      if (counters === undefined || this.status < 0) continue;
+      counters.response(this.status);
+      if (counters !== this.#frontend.counters) counters.reqTot++;
+    }
+  }
+
+  /** The short line says nothing of the end, so it is written at the beginning. */
+  logBeginning(): void {
+    const { logs, logFormat } = this.#frontend.configuration;
+    if (logs.length > 0 && logFormat === "connect") {
+      this.#runtime.log(logs, "info", logMessage(logFormat, this.#record(this.began)));
+    }
+  }
+
+  log(now: Instant): void {
+    const { logs, logFormat, dontLogNormal, dontLogNull } = this.#frontend.configuration;
+    if (logs.length === 0 || logFormat === "connect") return;
+    if (dontLogNormal && this.termination === "--" && this.retries === 0 && !this.redispatched && this.status < 500) {
+      return;
+    }
+    if (dontLogNull && this.silent) return;
+    this.#runtime.log(logs, "info", logMessage(logFormat, this.#record(now)));
+  }
+
+  #record(now: Instant): LogRecord {
+    const { backend, server } = this;
+    return {
+      client: this.#connection.remote,
+      local: this.#connection.local,
+      startedMs: this.beganMs,
+      frontend: this.#frontend.name,
+      mode: this.#frontend.configuration.mode,
+      backend: backend?.name ?? this.#frontend.name,
+      server: this.statisticsPage ? "<STATS>" : (server?.name ?? "<NOSRV>"),
+      timers: this.#timers(now),
+      status: this.status,
+      bytes: this.bytesOut,
+      termination: this.termination + this.cookieState,
+      connections: {
+        process: this.#runtime.connections,
+        frontend: this.#frontend.counters.scur,
+        backend: backend?.counters.scur ?? 0,
+        server: server?.counters.scur ?? 0,
+      },
+      retries: this.retries,
+      redispatched: this.redispatched,
+      serverQueue: this.serverQueue,
+      backendQueue: this.backendQueue,
+      requestLine: this.requestLine,
+    };
+  }
+
+  #timers(now: Instant): LogTimers {
+    const { began, requestAt, queuedUntil, connectedAt, respondedAt } = this;
+    const span = (from: Instant | undefined, to: Instant | undefined): number =>
+      from === undefined || to === undefined ? -1 : elapsedMs(from, to);
+    return {
+      request: span(began, requestAt),
+      queue: span(requestAt, queuedUntil),
+      connect: span(queuedUntil, connectedAt),
+      response: span(connectedAt, respondedAt),
+      active: elapsedMs(began, now),
+    };
+  }
+}

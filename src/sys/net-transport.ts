@@ -1,0 +1,182 @@
+/**
+ * The proxy's port over `node:net`: for places where io_uring is not to be had.
+ *
+ * Listening descriptors are inherited and may be shared with other processes. Nothing here times out.
+ */
+
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { type IpAddress, parseIp } from "../base/ip.ts";
+import type { Duration } from "../base/time.ts";
+import type { Connection, ConnectionHandler, Endpoint, Listener, ListenerHandler, Transport } from "../proxy/port.ts";
+import { addon, constants, type Descriptor } from "./addon.ts";
+import { readBatch } from "./receive.ts";
+
+/** Above this much unsent a writer is told to wait. Not below the streams' own mark, which decides on `drain`. */
+const HIGH_WATER_BYTES = 64 * 1024;
+/** What is asked for when a descriptor is listened on again; the kernel caps it at net.core.somaxconn. */
+const BACKLOG = 4096;
+const LONGEST_ALARM_MS = 2 ** 31 - 1;
+
+export class NetTransport implements Transport {
+  #alarm: NodeJS.Timeout | undefined;
+
+  listen(descriptor: Descriptor, handler: ListenerHandler): Listener {
+    return new NetListener(descriptor, handler);
+  }
+
+  connect(to: Endpoint, handler: ConnectionHandler): Connection {
+    const socket = connect({ host: to.address, port: to.port, noDelay: true, allowHalfOpen: true });
+    return new NetConnection(socket, handler, to);
+  }
+
+  setAlarm(delay: Duration | undefined, ring: () => void): void {
+    clearTimeout(this.#alarm);
+    if (delay === undefined) return;
+    // Rounded up: an alarm that rings early would only be set again.
+    this.#alarm = setTimeout(ring, Math.min(Math.ceil(delay / 1000), LONGEST_ALARM_MS));
+  }
+}
+
+class NetListener implements Listener {
+  readonly #handler: ListenerHandler;
+  #descriptor: Descriptor;
+  /** Undefined: paused or closed. */
+  #server: Server | undefined;
+  #closed = false;
+
+  constructor(descriptor: Descriptor, handler: ListenerHandler) {
+    this.#descriptor = descriptor;
+    this.#handler = handler;
+    this.resume();
+  }
+
+  /** `net.Server` cannot pause, only close its descriptor: so another one for the same socket is kept. */
+  pause(): void {
+    if (this.#server === undefined) return;
+    this.#descriptor = duplicate(this.#descriptor);
+    this.#server.close();
+    this.#server = undefined;
+  }
+
+  resume(): void {
+    if (this.#closed || this.#server !== undefined) return;
+    const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => this.#accepted(socket));
+    server.on("error", (error) => this.#handler.failed(reasonOf(error)));
+    server.listen({ fd: this.#descriptor }, BACKLOG);
+    this.#server = server;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#server === undefined) addon.close(this.#descriptor);
+    else this.#server.close();
+    this.#server = undefined;
+  }
+
+  #accepted(socket: Socket): void {
+    const remote = endpoint(socket.remoteAddress, socket.remotePort);
+    if (remote === undefined) {
+      // It has gone already.
+      socket.destroy();
+      return;
+    }
+    this.#handler.accepted(new NetConnection(socket, undefined, remote));
+  }
+}
+
+class NetConnection implements Connection {
+  handler: ConnectionHandler;
+  readonly remote: Endpoint;
+  readonly #socket: Socket;
+  #local: Endpoint | undefined;
+  #reason: string | undefined;
+  #done = false;
+
+  constructor(socket: Socket, handler: ConnectionHandler | undefined, remote: Endpoint) {
+    this.#socket = socket;
+    this.remote = remote;
+    this.handler = handler ?? UNATTENDED;
+    socket.on("data", (bytes: Uint8Array) => this.handler.received(bytes));
+    socket.on("end", () => this.handler.ended());
+    socket.on("drain", () => this.handler.drained());
+    socket.on("error", (error) => {
+      this.#reason = reasonOf(error);
+    });
+    socket.on("close", () => {
+      this.#done = true;
+      this.handler.closed(this.#reason);
+    });
+    if (socket.connecting) socket.on("connect", () => this.handler.connected());
+  }
+
+  get local(): Endpoint {
+    this.#local ??= endpoint(this.#socket.localAddress, this.#socket.localPort);
+    return this.#local ?? NOWHERE;
+  }
+
+  get pending(): number {
+    return this.#socket.writableLength;
+  }
+
+  write(bytes: Uint8Array): boolean {
+    if (this.#done || !this.#socket.writable) return true;
+    this.#socket.write(bytes);
+    return this.#socket.writableLength <= HIGH_WATER_BYTES;
+  }
+
+  cork(): void {
+    this.#socket.cork();
+  }
+
+  uncork(): void {
+    this.#socket.uncork();
+  }
+
+  end(): void {
+    this.#socket.end();
+  }
+
+  abort(reset: boolean): void {
+    this.#done = true;
+    if (reset) this.#socket.resetAndDestroy();
+    else this.#socket.destroy();
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+}
+
+const NOWHERE: Endpoint = { address: "0.0.0.0" as IpAddress, port: 0 };
+
+/** Until the proxy has said who is told. */
+const UNATTENDED: ConnectionHandler = { connected() {}, received() {}, ended() {}, drained() {}, closed() {} };
+
+function endpoint(address: string | undefined, port: number | undefined): Endpoint | undefined {
+  if (address === undefined || port === undefined) return undefined;
+  // A socket for both families shows IPv4 clients as ::ffff:a.b.c.d.
+  const parsed = parseIp(address.startsWith("::ffff:") ? address.slice(7) : address) ?? parseIp(address);
+  return parsed === undefined ? undefined : { address: parsed, port };
+}
+
+const reasonOf = (error: NodeJS.ErrnoException): string => error.code ?? "EIO";
+
+/** Another descriptor for the same open socket, by way of SCM_RIGHTS. Throws SystemError EMFILE. */
+function duplicate(descriptor: Descriptor): Descriptor {
+  const [from, to] = addon.socketpair(constants.AF_UNIX, constants.SOCK_SEQPACKET, 0);
+  try {
+    addon.send(from, Uint8Array.of(0), undefined, undefined, [descriptor]);
+    const batch = addon.receive(to, 1, 1);
+    const [copy] = batch === undefined ? [] : (readBatch(batch)[0]?.descriptors ?? []);
+    if (copy === undefined) throw new Error("a descriptor sent to oneself did not arrive");
+    return copy;
+  } finally {
+    addon.close(from);
+    addon.close(to);
+  }
+}
