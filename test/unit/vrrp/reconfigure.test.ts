@@ -1,0 +1,170 @@
+/** SIGHUP: what is unchanged does not notice, and differences are applied. */
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { seconds } from "../../../src/base/time.ts";
+import type { VrrpConfiguration, VrrpInstance } from "../../../src/config/model/vrrp.ts";
+import { configuration, group, instance, ip, script, vip } from "../../support/vrrp-configuration.ts";
+import { deeds, lines, Machine } from "../../support/vrrp-machine.ts";
+
+const A = (more: Partial<VrrpInstance> = {}) => instance({ name: "A", ...more });
+const B = (more: Partial<VrrpInstance> = {}) =>
+  instance({
+    name: "B",
+    interface: "eth1",
+    virtualRouterId: 6,
+    virtualAddresses: [vip("10.9.1.50", { interface: "eth1" })],
+    ...more,
+  });
+
+function master(of: VrrpConfiguration): Machine {
+  const machine = new Machine(of);
+  machine.start();
+  machine.wait(seconds(4));
+  assert.equal(machine.is, "MASTER");
+  return machine;
+}
+
+const reconfigured = (machine: Machine, next: VrrpConfiguration) =>
+  machine.feed({ type: "reconfigure", configuration: structuredClone(next) });
+
+describe("A new configuration", () => {
+  it("that says the same changes nothing and does nothing", () => {
+    const machine = master(configuration([A(), B()]));
+    const before = JSON.stringify(machine.state);
+    assert.deepEqual(reconfigured(machine, configuration([A(), B()])), []);
+    assert.equal(JSON.stringify(machine.state), before);
+  });
+
+  it("adds and removes addresses of a master, and announces the new ones", () => {
+    const garp = { ...instance().garp, masterRepeat: 1 };
+    const machine = master(configuration([A({ garp, virtualAddresses: [vip("10.9.0.50"), vip("10.9.0.51")] })]));
+    const next = configuration([A({ garp, virtualAddresses: [vip("10.9.0.50"), vip("10.9.0.52")] })]);
+    assert.deepEqual(deeds(reconfigured(machine, next)), [
+      "remove-address 10.9.0.51",
+      "add-address 10.9.0.52",
+      "arp 10.9.0.52",
+    ]);
+    assert.equal(machine.is, "MASTER");
+    assert.deepEqual(deeds(machine.wait(seconds(0.7))), ["refresh 10.9.0.50 10.9.0.52", "advert A 100"]);
+  });
+
+  it("replaces an address whose prefix, label or interface has changed", () => {
+    const machine = master(configuration([A()]));
+    const next = configuration([A({ virtualAddresses: [vip("10.9.0.50", { label: "eth0:1" })] })]);
+    assert.deepEqual(deeds(reconfigured(machine, next)).slice(0, 2), [
+      "remove-address 10.9.0.50",
+      "add-address 10.9.0.50",
+    ]);
+  });
+
+  it("changes a priority without an election", () => {
+    const machine = master(configuration([A({ priority: 100 })]));
+    const said = reconfigured(machine, configuration([A({ priority: 50 })]));
+    assert.deepEqual(lines(said), ["(A) Changing effective priority from 100 to 50"]);
+    assert.equal(machine.is, "MASTER");
+    assert.ok(deeds(machine.wait(seconds(1))).includes("advert A 50"));
+  });
+
+  it("advertises sooner when the interval is shorter", () => {
+    const machine = master(configuration([A({ version: 3 })]));
+    reconfigured(machine, configuration([A({ version: 3, advertInterval: seconds(0.1) })]));
+    assert.equal(machine.due, 0.1);
+  });
+
+  it("makes a backup wait by a new interval", () => {
+    const machine = new Machine(configuration([A({ version: 2 })]));
+    machine.start();
+    machine.wait(seconds(1));
+    reconfigured(machine, configuration([A({ version: 2, advertInterval: seconds(2) })]));
+    assert.equal(machine.due, 6.609375);
+  });
+
+  it("lets go of a router that it no longer has", () => {
+    const machine = master(configuration([A(), B()]));
+    const said = reconfigured(machine, configuration([B()]));
+    assert.deepEqual(lines(said), ["(A) Entering FAULT STATE", "(A) sent 0 priority", "(A) removing VIPs."]);
+    assert.deepEqual(deeds(said), [
+      "advert A 0",
+      "remove-address 10.9.0.50",
+      "A MASTER→FAULT",
+      "notify INSTANCE A FAULT 100",
+    ]);
+    assert.equal(machine.state.routers.length, 1);
+    assert.equal(machine.instance("B").state, "MASTER");
+  });
+
+  it("starts a router that is new, as a backup", () => {
+    const machine = master(configuration([A()]));
+    const said = reconfigured(machine, configuration([A(), B()]));
+    assert.deepEqual(lines(said), ["(B) removing VIPs.", "(B) Entering BACKUP STATE (init)"]);
+    assert.equal(machine.is, "MASTER");
+    machine.wait(seconds(4));
+    assert.equal(machine.instance("B").state, "MASTER");
+  });
+
+  it("treats a router with another number, interface or version as another router", () => {
+    for (const change of [{ virtualRouterId: 99 }, { interface: "eth1" }, { version: 3 as const }]) {
+      const machine = master(configuration([A()]));
+      reconfigured(machine, configuration([A(change)]));
+      assert.equal(machine.is, "BACKUP");
+    }
+  });
+
+  it("keeps what scripts have found out", () => {
+    const tracked = A({ trackScripts: [{ script: "chk", weight: 0, reverse: false }] });
+    const machine = new Machine(configuration([tracked], { scripts: [script("chk")] }));
+    machine.start();
+    machine.feed({ type: "script-result", script: "chk", outcome: { type: "exited", status: 0 } });
+    machine.wait(seconds(4));
+    const said = reconfigured(
+      machine,
+      configuration([tracked], { scripts: [script("chk", { interval: seconds(9) })] }),
+    );
+    assert.deepEqual(lines(said), ["VRRP_Script(chk) considered successful on reload"]);
+    assert.equal(machine.is, "MASTER");
+  });
+
+  it("does not stop a master for a script that has yet to run", () => {
+    const machine = master(configuration([A()]));
+    const tracked = A({ trackScripts: [{ script: "chk", weight: 0, reverse: false }] });
+    reconfigured(machine, configuration([tracked], { scripts: [script("chk")] }));
+    assert.equal(machine.is, "MASTER");
+    machine.feed({ type: "script-result", script: "chk", outcome: { type: "exited", status: 1 } });
+    assert.equal(machine.is, "FAULT");
+  });
+
+  it("lets a new member of a sync group join it as a master", () => {
+    const machine = master(configuration([A()]));
+    reconfigured(machine, configuration([A(), B()], { syncGroups: [group("G", ["A", "B"])] }));
+    assert.equal(machine.is, "MASTER");
+    assert.equal(machine.instance("B").state, "MASTER");
+  });
+
+  it("lets a sync group follow a new member that is in FAULT", () => {
+    const machine = master(configuration([A()]));
+    machine.feed({ type: "link", interface: "eth1", up: false });
+    reconfigured(machine, configuration([A(), B()], { syncGroups: [group("G", ["A", "B"])] }));
+    assert.equal(machine.is, "FAULT");
+    reconfigured(machine, configuration([A(), B()]));
+    assert.equal(machine.is, "BACKUP");
+    assert.equal(machine.instance("B").state, "FAULT");
+  });
+
+  it("forgets a conflict between owners when the priority is corrected", () => {
+    const machine = new Machine(configuration([A({ priority: 255 })]));
+    machine.start();
+    machine.wait(seconds(1));
+    machine.hear(255);
+    assert.equal(machine.instance().effectivePriority, 254);
+    reconfigured(machine, configuration([A({ priority: 120 })]));
+    assert.equal(machine.instance().effectivePriority, 120);
+  });
+
+  it("that comes before the start is the one that is started", () => {
+    const machine = new Machine(configuration([A()]));
+    reconfigured(machine, configuration([B()]));
+    machine.feed({ type: "start", interfaces: [{ name: "eth1", up: true, addresses: [ip("10.9.1.1")] }] });
+    assert.equal(machine.instance("B").state, "BACKUP");
+  });
+});
