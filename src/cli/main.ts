@@ -2,6 +2,7 @@
 
 import { Command } from "commander";
 import { VERSION } from "../daemon/version.ts";
+import { labCommand } from "./lab.ts";
 
 const program = new Command("evenkeel")
   .description("Keeps a service reachable and its load even, from keepalived.conf and haproxy.cfg as they are.")
@@ -64,7 +65,6 @@ program
   .option("--json", "one JSON object a step instead of text")
   .action(async (options) => (await import("./demo.ts")).demo(options));
 
-// Its sub-commands are its own affair, so it is the one command that has to be loaded to be listed.
-if (process.argv[2] === "lab" || process.argv.length <= 3) program.addCommand((await import("./lab.ts")).labCommand());
+program.addCommand(labCommand());
 
 await program.parseAsync();

@@ -7,12 +7,21 @@ import { basename, join } from "node:path";
 import { LabError } from "./error.ts";
 import { type NodePaths, nodeEnvironment } from "./paths.ts";
 import { LabProcess } from "./process.ts";
-import { commandLine, innermostPid, type ProcessIdentity, processTable, sendSignal, treeOf } from "./processes.ts";
+import {
+  commandLine,
+  innermostPid,
+  type ProcessIdentity,
+  processTable,
+  readProcess,
+  sendSignal,
+  treeOf,
+} from "./processes.ts";
 import { inNode, MARK, MINDER, type ProcessInfo, programProcesses } from "./programs.ts";
 import type { NodeSpec } from "./topology.ts";
 
 /** Output of `exec` beyond this is dropped. */
 const MOST_OUTPUT_BYTES = 64 * 1024 * 1024;
+const LINGER_MS = 500;
 
 export { LabError, LabProcess, type ProcessInfo };
 
@@ -119,20 +128,21 @@ export class LabNode {
         clearTimeout(timer);
         reject(new LabError(`nsenter cannot be run: ${error.message}`));
       });
-      // What the command left running may hold the pipes open: what counts is its own end.
       child.on("exit", (code, signal) => {
         clearTimeout(timer);
-        setImmediate(() => {
+        // What the command left running may hold the pipes open for ever; its own output is long there by then.
+        const holdsOpen = setTimeout(() => {
           child.stdout?.destroy();
           child.stderr?.destroy();
-        });
-        child.once("close", () =>
+        }, LINGER_MS);
+        child.once("close", () => {
+          clearTimeout(holdsOpen);
           resolve({
             status: late ? 124 : statusOf(code, signal),
             stdout: Buffer.concat(output.stdout).toString(),
             stderr: Buffer.concat(output.stderr).toString(),
-          }),
-        );
+          });
+        });
       });
     });
   }
@@ -163,7 +173,10 @@ export class LabNode {
       child.on("exit", (code, signal) => resolve(statusOf(code, signal)));
     });
     const hostPid = await startedBy(child, exited);
-    const started = new LabProcess(this, name, argv, hostPid, innermostPid(hostPid), logFile, exited);
+    const started = new LabProcess(this, name, argv, hostPid, innermostPid(hostPid), logFile, {
+      exited,
+      await: () => child.ref(),
+    });
     this.#started.set(name, started);
     return started;
   }
@@ -175,15 +188,10 @@ export class LabNode {
     const [first] = programProcesses(this.#place.init, name).main;
     if (first === undefined) throw new LabError(`nothing called "${name}" runs in node ${this.name}`);
     const logFile = join(this.#place.stateFolder, "logs", `${this.name}-${name.replace(/[^\w.-]/g, "_")}.log`);
-    return new LabProcess(
-      this,
-      name,
-      commandLine(first),
-      first.pid,
-      innermostPid(first.pid),
-      logFile,
-      new Promise(() => {}),
-    );
+    return new LabProcess(this, name, commandLine(first), first.pid, innermostPid(first.pid), logFile, {
+      exited: new Promise(() => {}),
+      await: () => {},
+    });
   }
 
   processes(): readonly ProcessInfo[] {
@@ -254,6 +262,7 @@ export class LabNode {
       const names = [...new Set(this.processes().flatMap((one) => one.program ?? []))].join(", ") || "nothing";
       throw new LabError(`nothing called "${processName}" runs in node ${this.name} (running: ${names})`);
     }
+    if (signal === "SIGKILL" || signal === "SIGSTOP") await tookEffect([...signalled]);
     return signalled.size;
   }
 
@@ -310,6 +319,14 @@ async function startedBy(entering: ChildProcess, exited: Promise<number>): Promi
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
   return -1;
+}
+
+/** Both signals are acted on a little later than they are sent; a process in the middle of a system call may take longer. */
+async function tookEffect(pids: readonly number[]): Promise<void> {
+  for (let waited = 0; waited < 1_000; waited++) {
+    if (pids.every((pid) => /[TZX]/.test(readProcess(pid)?.state ?? "X"))) return;
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
 }
 
 function statusOf(code: number | null, signal: NodeJS.Signals | null): number {

@@ -11,11 +11,10 @@ export class LabProcess {
   readonly pidInNode: number;
   /** Standard output and standard error, together. */
   readonly logFile: string;
-  /** Exit status, 128 + n for signal n; never settles for a program of an attached lab. */
-  readonly exited: Promise<number>;
   /** Undefined as long as it runs. */
   status: number | undefined;
   readonly #node: Signalled;
+  readonly #end: ProgramEnd;
 
   constructor(
     node: Signalled,
@@ -24,7 +23,7 @@ export class LabProcess {
     hostPid: number,
     pidInNode: number,
     logFile: string,
-    exited: Promise<number>,
+    end: ProgramEnd,
   ) {
     this.#node = node;
     this.name = name;
@@ -32,10 +31,16 @@ export class LabProcess {
     this.hostPid = hostPid;
     this.pidInNode = pidInNode;
     this.logFile = logFile;
-    this.exited = exited;
-    exited.then((status) => {
+    this.#end = end;
+    end.exited.then((status) => {
       this.status = status;
     });
+  }
+
+  /** Exit status, 128 + n for signal n; never settles for a program of an attached lab. Who asks, waits. */
+  get exited(): Promise<number> {
+    this.#end.await();
+    return this.#end.exited;
   }
 
   /** Whole lines that it wrote so far. */
@@ -66,6 +71,12 @@ export class LabProcess {
   lastLines(count = 40): string {
     return this.lines().slice(-count).join("\n");
   }
+}
+
+/** The end of a program; it keeps this process alive only once `await` has been called. */
+export interface ProgramEnd {
+  readonly exited: Promise<number>;
+  await(): void;
 }
 
 interface Signalled {

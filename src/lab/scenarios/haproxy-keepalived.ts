@@ -71,12 +71,12 @@ export class HaproxyKeepalivedScenario {
 
   async #settle(): Promise<StepReport> {
     const startedAt = monotonicMs();
-    const settled = await until(async () => (await this.#states("lb1")).every((state) => state === "MASTER"));
+    const settled = await until(async () => (await this.#states("lb1")).join() === "MASTER,MASTER");
     const tookMs = monotonicMs() - startedAt;
     const standby = await this.#states("lb2");
     return {
       title: "lb1 becomes MASTER of both VIPs, lb2 waits",
-      ok: settled && standby.every((state) => state === "BACKUP") && (await this.#holds("lb1")),
+      ok: settled && standby.join() === "BACKUP,BACKUP" && (await this.#holds("lb1")),
       facts: [
         `nodes up in ${Math.round(this.#lab.nodesUpMs)} ms, MASTER ${seconds(tookMs)} later`,
         `lb1 holds ${(await this.#held("lb1")).join(" and ")}`,
@@ -134,15 +134,21 @@ export class HaproxyKeepalivedScenario {
       /^(\s*server webserver(\d) .*)$/gm,
       (_, line: string, n: string) => `${line} weight ${weights[Number(n)]}`,
     );
-    const traffic = await startProbe(this.#node("h2"), { ...HTTP, count: 500 });
     const reload = async (text: string) => {
+      const traffic = await startProbe(this.#node("h2"), { ...HTTP, count: 5_000 });
+      await until(async () => traffic.records().length >= 10);
       writeFileSync(path, text);
-      return (await this.#node("lb1").exec(["evenkeel", "reload", "--json"])).stdout;
+      const { stdout } = await this.#node("lb1").exec(["evenkeel", "reload", "--json"]);
+      const at = monotonicMs();
+      await until(async () => traffic.records().filter((record) => record.sentMs > at).length >= 10);
+      await traffic.stop();
+      return { traffic, result: (JSON.parse(stdout) as { result: string }).result };
     };
-    const applied = JSON.parse(await reload(weighted)) as { result: string };
+    const applied = await reload(weighted);
     const order = await this.#ask("h1", 10);
-    const restored = JSON.parse(await reload(original)) as { result: string };
-    const records = await traffic.stop();
+    const restored = await reload(original);
+    const traffic = [applied.traffic, restored.traffic];
+    const records = traffic.flatMap((one) => one.records());
     const lost = records.filter((record) => !record.ok).length;
     const counts = SERVERS.map((name) => order.filter((one) => one === name).length);
     return {
@@ -152,7 +158,7 @@ export class HaproxyKeepalivedScenario {
         `ten requests were answered by ${SERVERS.map((name, index) => `${name} ${counts[index]}`).join(", ")}: ${order.join(" ")}`,
         `two reloads under traffic: ${records.length} requests, ${lost} lost`,
       ],
-      traffic: [traffic],
+      traffic,
     };
   }
 
