@@ -4,18 +4,27 @@ import type { IpAddress } from "../../base/ip.ts";
 import type { Bind } from "../model/proxy.ts";
 import type { Span } from "../text/source.ts";
 import { parseSocketAddress } from "./address.ts";
-import type { KeywordReader, ProxyDraft } from "./draft.ts";
+import type { KeywordReader } from "./draft.ts";
 import { KEYWORDS } from "./keywords.ts";
 import { readParameters } from "./parameters.ts";
 import { numberOf, type Problem, type Reading, shortened } from "./reading.ts";
 import { present, type Statement } from "./statement.ts";
 
-type BindParameters = Omit<Bind, "text" | "address" | "port">;
+type BindParameters = { -readonly [K in Exclude<keyof Bind, "text" | "address" | "port">]: Bind[K] };
+
+export const PLAIN_BIND: Readonly<BindParameters> = {
+  name: undefined,
+  v6only: false,
+  /** That of the proxy, which may be set further down. */
+  backlog: undefined,
+  interface: undefined,
+  transparent: false,
+};
 
 export const readBind: KeywordReader = (statement, draft, reading) => {
   if (!present(statement, 1, "[ADDRESS]:PORT[-PORT]", reading.diagnostics)) return;
   const addresses = readBindAddresses(statement.text(1), statement.span(1), reading);
-  const parameters = readBindParameters(statement, draft, reading);
+  const parameters = readBindParameters(statement, reading);
   if (parameters === undefined) return;
   for (const address of addresses) draft.binds.push({ ...address, ...parameters });
 };
@@ -86,28 +95,24 @@ function bindAddress(
   }
 }
 
-function readBindParameters(statement: Statement, draft: ProxyDraft, reading: Reading): BindParameters | undefined {
-  let name: string | undefined;
-  let v6only = false;
-  let backlog: number | undefined = draft.settings.backlog;
-  let device: string | undefined;
-  let transparent = false;
+function readBindParameters(statement: Statement, reading: Reading): BindParameters | undefined {
+  const parameters: BindParameters = { ...PLAIN_BIND };
   const complete = readParameters(statement, 2, KEYWORDS.bind, reading, (parameter, at) => {
     const word = statement.words[at];
-    if (parameter === "name") name = statement.text(at);
-    else if (parameter === "v6only") v6only = true;
-    else if (parameter === "v4v6") v6only = false;
-    else if (parameter === "transparent") transparent = true;
-    else if (parameter === "interface") device = statement.text(at);
+    if (parameter === "name") parameters.name = statement.text(at);
+    else if (parameter === "v6only") parameters.v6only = true;
+    else if (parameter === "v4v6") parameters.v6only = false;
+    else if (parameter === "transparent") parameters.transparent = true;
+    else if (parameter === "interface") parameters.interface = statement.text(at);
     else if (parameter === "backlog" && word !== undefined) {
-      backlog = numberOf(word, reading);
+      const backlog = numberOf(word, reading);
       if (backlog < 0) {
         reading.diagnostics.error("haproxy/bad-value", word.span, "the backlog must be above 0");
         return false;
       }
-      if (backlog === 0) backlog = undefined;
+      parameters.backlog = backlog === 0 ? undefined : backlog;
     }
     return true;
   });
-  return complete ? { name, v6only, backlog, interface: device, transparent } : undefined;
+  return complete ? parameters : undefined;
 }

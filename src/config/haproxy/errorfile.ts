@@ -35,7 +35,7 @@ function readPage(path: string, name: string, files: ConfigurationFiles): Result
   const code = "haproxy/bad-errorfile";
   if (read.value.length > LARGEST_BYTES)
     return fail({ code, message: `'${name}' holds ${read.value.length} bytes, and ${LARGEST_BYTES} are the most` });
-  const text = new TextDecoder("latin1").decode(read.value);
+  const text = Array.from(read.value, (byte) => String.fromCharCode(byte)).join("");
   // An empty file is common practice: the connection is closed without an answer.
   if (text === "" || RESPONSE_HEAD.test(text)) return ok(text);
   const help = "begin with 'HTTP/1.0 503 Service Unavailable', then headers, an empty line and the page";

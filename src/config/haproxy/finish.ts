@@ -180,7 +180,7 @@ function frontendOf(draft: ProxyDraft, global: ProxyGlobal, reading: Reading): F
   const format = settings.logFormat?.value ?? "connect";
   return {
     ...proxyOf(draft, global, reading),
-    binds: draft.binds,
+    binds: draft.binds.map((bind) => ({ ...bind, backlog: bind.backlog ?? settings.backlog })),
     // A `listen` section hands its connections to its own backend half, unless it names another.
     defaultBackend: settings.defaultBackend?.text ?? (draft.kind === "listen" ? draft.name : undefined),
     maxconn: settings.maxconn,

@@ -1,12 +1,13 @@
 /** The line that opens a proxy section: its name, the `defaults` that it starts from, addresses of old practice. */
 
-import { readBindAddresses } from "./bind.ts";
+import { PLAIN_BIND, readBindAddresses } from "./bind.ts";
 import type { ProxyDraft, Settings } from "./draft.ts";
 import { NOT_IN_NAME } from "./names.ts";
 import { type Reading, shortened } from "./reading.ts";
 import type { ProxySectionKind } from "./sections.ts";
 import { copySettings, initialSettings } from "./settings.ts";
 import { didYouMean, present, type Statement } from "./statement.ts";
+import type { Word } from "./words.ts";
 
 /** `defaults` seen so far. */
 export class DefaultsSections {
@@ -21,27 +22,16 @@ export class DefaultsSections {
     this.#named.set(name, { settings, ambiguous: this.#named.has(name) });
   }
 
-  startingFrom(
-    head: Statement,
-    from: string | undefined,
-    at: number,
-    kind: ProxySectionKind,
-    reading: Reading,
-  ): Settings {
+  startingFrom(from: Word | undefined, kind: ProxySectionKind, { diagnostics }: Reading): Settings {
     if (from === undefined) return kind === "defaults" ? initialSettings() : copySettings(this.#last);
-    const found = this.#named.get(from);
+    const found = this.#named.get(from.text);
     if (found === undefined) {
-      const help =
-        didYouMean(from, this.#named.keys(), reading.diagnostics) ?? "name a 'defaults' section that stands above";
-      reading.diagnostics.error(
-        "haproxy/unknown-defaults",
-        head.span(at),
-        `there is no 'defaults ${shortened(from)}'`,
-        help,
-      );
+      const message = `there is no 'defaults ${shortened(from.text)}'`;
+      const near = didYouMean(from.text, this.#named.keys(), diagnostics);
+      diagnostics.error("haproxy/unknown-defaults", from.span, message, near ?? "name one that stands above");
     } else if (found.ambiguous) {
-      const message = `there are several 'defaults ${shortened(from)}'`;
-      reading.diagnostics.error("haproxy/unknown-defaults", head.span(at), message, "give each a name of its own");
+      const message = `there are several 'defaults ${shortened(from.text)}'`;
+      diagnostics.error("haproxy/unknown-defaults", from.span, message, "give each a name of its own");
     }
     return copySettings(found?.settings ?? this.#last);
   }
@@ -61,18 +51,17 @@ export function openSection(
     const message = `'${wrong[0]}' is not allowed in the name of a section`;
     diagnostics.error("haproxy/bad-name", head.span(1), message, "use letters, digits, '-', '_', '.' and ':'");
   }
-  let at = name === "" ? 1 : 2;
-  let from: { readonly name: string; readonly at: number } | undefined;
+  let at = kind === "defaults" && name === "" ? 1 : 2;
+  let from: Word | undefined;
   if (head.text(at) === "from" && present(head, at + 1, "the name of a 'defaults' section", diagnostics)) {
-    from = { name: head.text(at + 1), at: at + 1 };
+    from = head.words[at + 1];
     at += 2;
   }
-  const settings = defaults.startingFrom(head, from?.name, from?.at ?? 0, kind, reading);
   const draft: ProxyDraft = {
     kind,
     name,
     span: name === "" ? head.head.span : head.span(1),
-    settings,
+    settings: defaults.startingFrom(from, kind, reading),
     seen: new Map(),
     binds: [],
     servers: [],
@@ -91,20 +80,10 @@ function readExtra(text: string, head: Statement, at: number, draft: ProxyDraft,
   const { diagnostics } = reading;
   if ((draft.kind === "listen" || draft.kind === "frontend") && text.includes(":")) {
     const message = `an address behind the name of a '${draft.kind}' is old syntax that HAProxy refuses`;
-    diagnostics.warning(
-      "haproxy/legacy",
-      head.span(at),
-      message,
-      `write 'bind ${shortened(text)}' on a line of its own`,
-    );
-    const plain = {
-      name: undefined,
-      v6only: false,
-      backlog: draft.settings.backlog,
-      interface: undefined,
-      transparent: false,
-    };
-    for (const address of readBindAddresses(text, head.span(at), reading)) draft.binds.push({ ...address, ...plain });
+    const help = `write 'bind ${shortened(text)}' on a line of its own`;
+    diagnostics.warning("haproxy/legacy", head.span(at), message, help);
+    for (const address of readBindAddresses(text, head.span(at), reading))
+      draft.binds.push({ ...address, ...PLAIN_BIND });
     return;
   }
   const message = `'${shortened(text)}' behind the name of a section means nothing`;

@@ -61,7 +61,17 @@ test("values are marked themselves", () => {
   assert.deepEqual(said("  log 10.0.0.1 locl0\n"), ["7:16 error haproxy/bad-value: locl0"]);
 });
 
+test("each word of a cookie that is not implemented is one complaint", () => {
+  assert.deepEqual(said("  mode http\n  cookie A insert maxidle 5m dynamic\n"), [
+    "8:19 error haproxy/not-implemented: maxidle",
+    "8:30 error haproxy/not-implemented: dynamic",
+  ]);
+});
+
 test("missing words are marked by what they are missing from", () => {
+  assert.deepEqual(seriousOf(loadTexts(`${TIMEOUTS}listen ""\n  bind :1\n`)), [
+    '5:1 error haproxy/missing-argument: listen ""',
+  ]);
   assert.deepEqual(said("  server\n"), ["7:3 error haproxy/missing-argument: server"]);
   assert.deepEqual(said("  server s\n"), ["7:3 error haproxy/missing-argument: server s"]);
   assert.deepEqual(said("  server s 10.0.0.1:1 inter\n"), [

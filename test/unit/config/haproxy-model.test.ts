@@ -225,7 +225,7 @@ test("bind takes lists, ranges, IPv6 and parameters", () => {
   assert.deepEqual(binds("ipv6@:80"), [["ipv6@:80", "::", 80]]);
   const [bind] =
     modelOf(
-      `${TIMEOUTS}  backlog 7\nfrontend f\n  bind [::]:80 name web v6only interface eth0 transparent\n  bind :81 backlog 9\n`,
+      `${TIMEOUTS}  backlog 7\nfrontend f\n  bind [::]:80 name web v6only interface eth0 transparent\n  bind :81 backlog 9\n  backlog 8\n`,
     ).frontends[0]?.binds ?? [];
   assert.deepEqual(bind, {
     text: "[::]:80",
@@ -233,7 +233,7 @@ test("bind takes lists, ranges, IPv6 and parameters", () => {
     port: 80,
     name: "web",
     v6only: true,
-    backlog: 7,
+    backlog: 8,
     interface: "eth0",
     transparent: true,
   });
@@ -335,6 +335,11 @@ test("servers take their own words, then default-server's, then HAProxy's defaul
   ]);
 });
 
+test("without fastinter and downinter a server is checked every inter", () => {
+  const { check } = backendOf("  server s 10.0.0.1:80 check inter 7s\n").servers[0] ?? {};
+  assert.deepEqual([check?.inter, check?.fastinter, check?.downinter], [7_000_000, 7_000_000, 7_000_000]);
+});
+
 test("servers are numbered by position, round the numbers that are taken", () => {
   const { servers } = backendOf(
     "  server a 10.0.0.1:1 id 2\n  server b 10.0.0.1:1\n  server c 10.0.0.1:1 id 9\n  server d 10.0.0.1:1\n",
@@ -408,7 +413,7 @@ test("option httpchk has a method, a URI and a version of its own", () => {
 
 test("headers behind the version of a check are read", () => {
   const loaded = loadTexts(
-    `${TIMEOUTS}listen l\n  bind :1\n  option httpchk HEAD / HTTP/1.1\\r\\nHost:\\ a.org\\r\\nX-Y:\\ z\n`,
+    `${TIMEOUTS}listen l\n  bind :1\n  option httpchk HEAD / HTTP/1.1\\r\\nHost:\\ a.org\\r\\nX-Y:\\ z\n  http-check send hdr More 1\n`,
   );
   assert.deepEqual(loaded.model?.backends[0]?.check, {
     kind: "http",
@@ -418,6 +423,7 @@ test("headers behind the version of a check are read", () => {
     headers: [
       ["Host", "a.org"],
       ["X-Y", "z"],
+      ["More", "1"],
     ],
   });
 });
@@ -482,7 +488,7 @@ frontend g
 });
 
 test("errorfile holds the whole response, found beside the file that names it", () => {
-  const page = "HTTP/1.0 503 Gone Fishing\r\nContent-Type: text/html\r\n\r\n<p>\xe9</p>\n";
+  const page = "HTTP/1.0 503 Gone Fishing\r\nContent-Type: text/html\r\n\r\n<p>\xe9\x80</p>\n";
   const bytes = Uint8Array.from(page, (char) => char.charCodeAt(0));
   const files = { "/pages/503.http": bytes, "/empty": "" };
   const { errorFiles } = frontendOf("  mode http\n  errorfile 503 pages/503.http\n  errorfile 408 /empty\n", { files });
