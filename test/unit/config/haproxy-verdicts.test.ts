@@ -1,9 +1,13 @@
 /** Small configurations with HAProxy 2.6.12's verdict and ours: test/fixtures/haproxy-config/verdicts.md. */
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { loadTexts } from "../../support/haproxy-text.ts";
+import { peerPath } from "../../support/peers.ts";
 
 const FIXTURES = new URL("../../fixtures/haproxy-config/", import.meta.url);
 const read = (name: string): string => readFileSync(new URL(name, FIXTURES), "utf8");
@@ -58,3 +62,25 @@ for (const { name, haproxy, evenkeel, codes, alone, differs, text } of cases) {
     assert.equal(evenkeel !== haproxy, differs, "a case gives a reason when it differs, and only then");
   });
 }
+
+test("HAProxy 2.6 itself gives the verdicts that are written down for it", (t) => {
+  const haproxy = peerPath("haproxy");
+  const version = spawnSync(haproxy, ["-v"], { encoding: "utf8" }).stdout;
+  if (!version.includes("version 2.6.")) {
+    t.skip(`this is ${version.split("\n", 1)[0]}`);
+    return;
+  }
+  const folder = mkdtempSync(join(tmpdir(), "verdicts-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  for (const [path, content] of Object.entries(files)) writeFileSync(join(folder, path), content);
+  const said = cases.map(({ name, alone, text }) => {
+    writeFileSync(join(folder, "case.cfg"), text);
+    const args = ["-c", ...(alone ? [] : ["-f", "common.cfg"]), "-f", "case.cfg"];
+    const { status, stderr } = spawnSync(haproxy, args, { encoding: "utf8", cwd: folder, env: {} });
+    return [name, status !== 0 ? "error" : stderr.includes("[WARNING]") ? "warning" : "ok"];
+  });
+  assert.deepEqual(
+    said,
+    cases.map(({ name, haproxy }) => [name, haproxy]),
+  );
+});
