@@ -6,7 +6,7 @@
 import type { SyncGroup, VrrpInstance } from "../config/model/vrrp.ts";
 import { type Entry, enter, notification } from "./enter.ts";
 import { type Draft, type GroupState, groupOf, instanceNamed, membersOf, routerNamed } from "./host-state.ts";
-import type { RouterState } from "./router-state.ts";
+import { type RouterState, skewOf } from "./router-state.ts";
 import { log, type Step } from "./step.ts";
 
 /** Does something with one router, and takes its sync group along when that changed its state. */
@@ -24,12 +24,15 @@ export function change(
   draft.groups = draft.groups.map((known) => (known.name === group.name ? { ...known, cause: now.cause } : known));
   const to = now.state;
   if (to === "INIT" || to === "STOP") return;
-  const followers = membersOf(draft, group).filter((member) => mustFollow(member, to));
+  const followers = membersOf(draft, group).filter(({ state }) => state !== to);
   if (followers.length === 0) return;
   log(step, `VRRP_Group(${group.name}) Syncing instances to ${to} state`);
   const cause = `follows ${name} in sync group ${group.name}: ${now.cause}`;
-  for (const follower of followers) {
-    apply(draft, follower.name, (instance, router) => enter(step, instance, router, following(to, cause)));
+  const resigned = now.counters["priority-zero-sent"] > before.counters["priority-zero-sent"];
+  for (const { name: follower } of followers) {
+    apply(draft, follower, (instance, router) =>
+      enter(step, instance, router, following(instance, router, to, cause, resigned)),
+    );
   }
 }
 
@@ -66,8 +69,10 @@ export function reconcileGroups(step: Step, draft: Draft): void {
     const to = leader.state === "FAULT" ? "FAULT" : "MASTER";
     const cause = `joins ${leader.name} in sync group ${group.name}`;
     for (const member of members) {
-      if (member.state === "INIT" || !mustFollow(member, to)) continue;
-      apply(draft, member.name, (instance, router) => enter(step, instance, router, following(to, cause)));
+      if (member.state === "INIT" || member.state === to) continue;
+      apply(draft, member.name, (instance, router) =>
+        enter(step, instance, router, following(instance, router, to, cause, false)),
+      );
     }
   }
 }
@@ -85,12 +90,23 @@ function apply(
   return before;
 }
 
-function mustFollow({ state, leaving }: RouterState, to: "BACKUP" | "MASTER" | "FAULT"): boolean {
-  if (state === "STOP" || leaving) return false;
-  return state !== to;
-}
-
-function following(to: "BACKUP" | "MASTER" | "FAULT", cause: string): Entry {
-  // Only the member that began says aloud that it gives up (keepalived 2.2.7).
-  return to === "FAULT" ? { to, cause, resign: "silent" } : { to, cause };
+/** Only the member that began says aloud that it gives up (keepalived 2.2.7). */
+function following(
+  instance: VrrpInstance,
+  router: RouterState,
+  to: "BACKUP" | "MASTER" | "FAULT",
+  cause: string,
+  leaderResigned: boolean,
+): Entry {
+  switch (to) {
+    case "MASTER":
+      return { to, cause };
+    case "FAULT":
+      return { to, cause, resign: "silent" };
+    case "BACKUP":
+      // Nobody has been heard that takes over, so the peers must not wait for this one either.
+      return leaderResigned ? { to, cause, resign: "silent", wait: skewOf(instance, router) } : { to, cause };
+    default:
+      return to satisfies never;
+  }
 }

@@ -189,6 +189,16 @@ describe("A backup", () => {
     assert.deepEqual(lines(machine.hear(100)), ["(V) start preempt delay (3.000000)"]);
   });
 
+  it("begins preempt_delay anew after it was master", () => {
+    const machine = new Machine({ priority: 150, preemptDelay: seconds(3) });
+    machine.start();
+    machine.hear(100);
+    machine.wait(seconds(4));
+    assert.equal(machine.is, "MASTER");
+    machine.hear(200);
+    assert.deepEqual(lines(machine.hear(100)), ["(V) start preempt delay (3.000000)"]);
+  });
+
   it("learns the interval of a version 3 master and waits by it", () => {
     const machine = new Machine({ version: 3, advertInterval: seconds(2) });
     machine.start();
@@ -282,6 +292,14 @@ describe("A master", () => {
     for (let n = 0; n < 50; n++) assert.deepEqual(deeds(machine.hear(99)), ["advert V 100"]);
   });
 
+  it("does not repeat that batch when garp_lower_prio_delay is 0", () => {
+    const machine = master(100, {
+      garp: { ...instance().garp, lowerPrioRepeat: 1, lowerPrioDelay: seconds(0), masterDelay: seconds(0) },
+    });
+    machine.hear(99);
+    assert.equal(of(machine.wait(seconds(5)), "gratuitous-arp").length, 0);
+  });
+
   it("leaves the advert out under lower_prio_no_advert", () => {
     const machine = master(100, { lowerPrioNoAdvert: true });
     const said = machine.hear(99);
@@ -309,6 +327,8 @@ describe("A master", () => {
     const said = machine.hear(255);
     assert.match(lines(said)[0] ?? "", /CONFIGURATION ERROR: local instance and a remote instance/);
     assert.equal(machine.is, "BACKUP");
+    assert.equal(machine.instance().effectivePriority, 254);
+    machine.feed({ type: "link", interface: "eth1", up: false });
     assert.equal(machine.instance().effectivePriority, 254);
   });
 
@@ -344,6 +364,32 @@ describe("A master", () => {
     assert.equal(machine.is, "MASTER");
     machine.feed({ type: "address", interface: "eth0", address: ip("10.9.0.50"), present: false });
     assert.equal(machine.is, "MASTER");
+  });
+
+  it("takes a later loss for one again", () => {
+    const machine = master(150);
+    const report = (present: boolean) =>
+      machine.feed({ type: "address", interface: "eth0", address: ip("10.9.0.50"), present });
+    report(true);
+    machine.hear(200);
+    report(false);
+    machine.wait(seconds(4));
+    report(true);
+    assert.equal(machine.is, "MASTER");
+    report(false);
+    assert.equal(machine.is, "BACKUP");
+  });
+
+  it("numbers its packets from 1 to 65535 and on from 0", () => {
+    const machine = master();
+    const numbers = (span: number) =>
+      of(machine.wait(seconds(span)), "send-advert").map(({ packet }) => packet.slice(8, 12));
+    assert.deepEqual(numbers(1), ["0002"]);
+    machine.state = {
+      ...machine.state,
+      routers: machine.state.routers.map((router) => ({ ...router, identification: 65_534 })),
+    };
+    assert.deepEqual(numbers(2), ["ffff", "0000"]);
   });
 
   it("counts what it sends and receives", () => {

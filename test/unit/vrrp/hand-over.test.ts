@@ -63,6 +63,16 @@ describe("A master that is stopped", () => {
     assert.equal(machine.is, "MASTER");
   });
 
+  it("does not wait longer for being told twice, and takes no new configuration", () => {
+    const machine = master();
+    machine.feed({ type: "stop" });
+    machine.wait(seconds(0.5));
+    assert.deepEqual(machine.feed({ type: "stop" }), []);
+    assert.deepEqual(machine.feed({ type: "reconfigure", configuration: configuration([]) }), []);
+    machine.wait(seconds(0.6));
+    assert.equal(machine.is, "STOP");
+  });
+
   it("does not come back, whatever it hears or learns", () => {
     const machine = master();
     machine.feed({ type: "stop" });
@@ -122,7 +132,8 @@ describe("An address", () => {
 
   it("that ran out in a short pause is announced again, and its loss is nobody's doing", () => {
     // Three intervals of ten seconds: others would not have missed this master yet.
-    const machine = new Machine({ priority: 150, advertInterval: seconds(10) });
+    const garp = { ...instance().garp, masterDelay: seconds(0) };
+    const machine = new Machine({ priority: 150, advertInterval: seconds(10), garp });
     machine.start();
     machine.wait(seconds(31));
     machine.feed({ type: "address", interface: "eth0", address: VIP, present: true });
@@ -226,6 +237,15 @@ describe("Gratuitous ARP", () => {
       "3.809375 10.9.0.50",
       "3.909375 10.9.0.51",
     ]);
+  });
+
+  it("does not pile up when more is to be said than garp_interval lets through", () => {
+    const machine = new Machine({
+      garp: { ...garp, masterRefresh: seconds(1), masterRefreshRepeat: 100, interval: seconds(60) },
+    });
+    machine.start();
+    machine.wait(seconds(200));
+    assert.equal(machine.state.arp[0]?.waiting.length, 10_000);
   });
 
   it("drops what still waits when the router is no longer master", () => {

@@ -80,6 +80,14 @@ describe("A new configuration", () => {
     assert.equal(machine.due, 6.609375);
   });
 
+  it("leaves a backup what it has learnt from a version 3 master", () => {
+    const machine = new Machine(configuration([A({ version: 3 })]));
+    machine.start();
+    machine.hear(200, "10.9.0.2", { advertInterval: seconds(5) });
+    reconfigured(machine, configuration([A({ version: 3, advertInterval: seconds(2) })]));
+    assert.equal(machine.instance().masterAdvertInterval, seconds(5));
+  });
+
   it("lets go of a router that it no longer has", () => {
     const machine = master(configuration([A(), B()]));
     const said = reconfigured(machine, configuration([B()]));
@@ -123,6 +131,7 @@ describe("A new configuration", () => {
     );
     assert.deepEqual(lines(said), ["VRRP_Script(chk) considered successful on reload"]);
     assert.equal(machine.is, "MASTER");
+    assert.equal(machine.due, 0);
   });
 
   it("does not stop a master for a script that has yet to run", () => {
@@ -139,6 +148,18 @@ describe("A new configuration", () => {
     reconfigured(machine, configuration([A(), B()], { syncGroups: [group("G", ["A", "B"])] }));
     assert.equal(machine.is, "MASTER");
     assert.equal(machine.instance("B").state, "MASTER");
+  });
+
+  it("lets a new member join when the script that it depends on has reported", () => {
+    const machine = master(configuration([A()]));
+    const tracked = B({ trackScripts: [{ script: "chk", weight: 0, reverse: false }] });
+    reconfigured(
+      machine,
+      configuration([A(), tracked], { scripts: [script("chk")], syncGroups: [group("G", ["A", "B"])] }),
+    );
+    assert.deepEqual([machine.is, machine.instance("B").state], ["MASTER", "INIT"]);
+    machine.feed({ type: "script-result", script: "chk", outcome: { type: "exited", status: 0 } });
+    assert.deepEqual([machine.is, machine.instance("B").state], ["MASTER", "MASTER"]);
   });
 
   it("lets a sync group follow a new member that is in FAULT", () => {

@@ -121,6 +121,42 @@ describe("A sync group on one host", () => {
     assert.equal(machine.instance("EXT").cause, "follows INT in sync group G: interface eth1 down");
   });
 
+  it("gives up as a whole when one address is taken away, and is back after its skew", () => {
+    const machine = started();
+    machine.wait(seconds(4));
+    machine.feed({ type: "address", interface: "eth0", address: ip("10.9.0.50"), present: true });
+    const said = machine.feed({ type: "address", interface: "eth0", address: ip("10.9.0.50"), present: false });
+    assert.deepEqual(
+      of(said, "send-advert").map(({ instance: name, priority }) => [name, priority]),
+      [
+        ["EXT", 0],
+        ["INT", 0],
+      ],
+    );
+    assert.equal(lines(said).filter((line) => line.endsWith("sent 0 priority")).length, 1);
+    machine.wait(seconds(0.61));
+    assert.deepEqual(states(machine), ["MASTER", "MASTER"]);
+  });
+
+  it("waits for its successors as long as the slowest of its members has to", () => {
+    const machine = started(
+      configuration(
+        [
+          instance({ name: "EXT", version: 3, advertInterval: seconds(0.1) }),
+          inner({ version: 3, advertInterval: seconds(1) }),
+        ],
+        { syncGroups: [group("G", ["EXT", "INT"])] },
+      ),
+    );
+    machine.wait(seconds(6));
+    assert.deepEqual(states(machine), ["MASTER", "MASTER"]);
+    machine.feed({ type: "stop" });
+    machine.wait(seconds(1));
+    assert.deepEqual(states(machine), ["MASTER", "MASTER"]);
+    machine.wait(seconds(0.2));
+    assert.deepEqual(states(machine), ["STOP", "STOP"]);
+  });
+
   it("comes back only when the last fault is over", () => {
     const machine = started();
     for (const name of ["eth0", "eth1"]) machine.feed({ type: "link", interface: name, up: false });

@@ -42,7 +42,16 @@ describe("A script", () => {
     );
     machine.feed({ type: "script-result", script: "chk", outcome: exited(0) });
     assert.deepEqual(deeds(machine.wait(seconds(1.9))), []);
+    machine.hear(200);
+    machine.hear(0);
     assert.deepEqual(deeds(machine.wait(seconds(0.2))), ["run chk"]);
+  });
+
+  it("is not run because something else is due", () => {
+    const machine = tracking(10, { interval: seconds(60) }, { advertInterval: seconds(1) });
+    machine.wait(seconds(0));
+    machine.feed({ type: "script-result", script: "chk", outcome: exited(0) });
+    assert.ok(!deeds(machine.wait(seconds(20))).includes("run chk"));
   });
 
   it("is not run again while it runs", () => {
@@ -157,6 +166,18 @@ describe("A script", () => {
   });
 });
 
+describe("A script's result after a stop", () => {
+  it("changes nothing", () => {
+    const machine = tracking(-30);
+    result(machine, exited(0));
+    machine.wait(seconds(4));
+    machine.feed({ type: "stop" });
+    const late = machine.feed({ type: "script-result", script: "chk", outcome: exited(1) });
+    assert.deepEqual(deeds(late), ["script chk failed"]);
+    assert.equal(machine.instance().effectivePriority, 150);
+  });
+});
+
 describe("A link", () => {
   const down = (machine: Machine, name: string, up = false) => machine.feed({ type: "link", interface: name, up });
 
@@ -164,6 +185,10 @@ describe("A link", () => {
     const machine = new Machine();
     machine.start();
     assert.deepEqual(lines(down(machine, "eth0")), ["Netlink reports eth0 down", "(V) Entering FAULT STATE"]);
+    const twice = new Machine({ trackInterfaces: [{ interface: "eth0", weight: 0, reverse: false }] });
+    twice.start();
+    down(twice, "eth0");
+    assert.deepEqual(twice.instance().faults, ["interface eth0 down"]);
     const careless = new Machine({ ignoreOwnLink: true });
     careless.start();
     down(careless, "eth0");
@@ -207,6 +232,14 @@ describe("The address that adverts come from", () => {
     assert.deepEqual(lines(gone), ["Deassigned address 10.9.0.1 from interface eth0", "(V) Entering FAULT STATE"]);
     const back = machine.feed({ type: "address", interface: "eth0", address: ip("10.9.0.1"), present: true });
     assert.deepEqual(lines(back), ["Assigned address 10.9.0.1 for interface eth0", "(V) Entering BACKUP STATE"]);
+  });
+
+  it("is still the source of the priority 0 that a master sends when it goes", () => {
+    const machine = new Machine();
+    machine.start();
+    machine.wait(seconds(4));
+    const gone = machine.feed({ type: "address", interface: "eth0", address: ip("10.9.0.1"), present: false });
+    assert.equal(deeds(gone)[0], "advert V 0");
   });
 
   it("is followed when another one takes its place", () => {
