@@ -102,13 +102,15 @@ export class Lab {
       if (names.length > 0) nameNamespaces(identities(topology, holder));
       const lab = new Lab(on, state, running);
       progress(`nodes up in ${nodesUpMs} ms`);
+      // Ends whatever is being waited for as well.
+      abort?.addEventListener("abort", () => void end(holder.identity), { once: true });
       if (programs) await lab.#start(ports, progress, abort);
       if (abort?.aborted === true) throw new LabError("interrupted");
       if (!tied) holder.letGo();
       return lab;
     } catch (error) {
       if (on !== undefined) await removeLab(on, names);
-      throw error;
+      throw abort?.aborted === true ? new LabError("interrupted; nothing was left behind") : error;
     } finally {
       for (const port of ports) port.close();
     }

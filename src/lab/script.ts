@@ -29,6 +29,9 @@ const NETWORK_DEFAULTS: readonly (readonly [string, string])[] = [
   ["net.ipv4.conf.all.arp_announce", "0"],
 ];
 
+/** An end of file comes when whoever brings the lab up has died. */
+const waitFor = (word: string): string => `read -r word || exit 1; [ "$word" = ${word} ] || exit 1`;
+
 export const quote = (word: string): string =>
   /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 
@@ -74,10 +77,10 @@ for scope in all default; do echo 1 >/proc/sys/net/ipv6/conf/$scope/disable_ipv6
 ${ipBatch(["link set lo up", ...bridges])}
 echo "holder $pid $start"
 ${nodes.join("\n")}
-read -r word && [ "$word" = attach ]
+${waitFor("attach")}
 ${ipBatch(cables)}
 echo attached
-read -r word && [ "$word" = go ]
+${waitFor("go")}
 ${BE_INIT}
 `;
 }

@@ -5,9 +5,9 @@
  * /run/evenkeel/labs; a user's in XDG_RUNTIME_DIR, ~/.cache or /tmp, in a folder that only that user may enter.
  */
 
-import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { isAlive, type ProcessIdentity } from "./processes.ts";
 import type { NodeSpec, Topology } from "./topology.ts";
 
@@ -33,8 +33,10 @@ export class StateFolder {
   readonly name: string;
   readonly file: string;
   readonly folder: string;
+  readonly #root: string;
 
   constructor(root: string, name: string) {
+    this.#root = root;
     this.name = name;
     this.file = join(root, `${name}.json`);
     this.folder = join(root, name);
@@ -43,6 +45,8 @@ export class StateFolder {
   /** False when there is a lab of this name already. */
   claim(state: LabState): boolean {
     try {
+      // Somebody who removed the last lab may just have taken the folder away.
+      mkdirSync(this.#root, { recursive: true, mode: 0o700 });
       writeFileSync(this.file, serialize(state), { flag: "wx", mode: 0o600 });
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
@@ -95,6 +99,13 @@ export class StateFolder {
     rmSync(this.folder, { recursive: true, force: true });
     rmSync(`${this.file}.new`, { force: true });
     rmSync(this.file, { force: true });
+    for (const folder of [this.#root, dirname(this.#root)]) {
+      try {
+        rmdirSync(folder);
+      } catch {
+        return; // Others have something in it.
+      }
+    }
   }
 }
 

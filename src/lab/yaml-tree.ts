@@ -1,7 +1,7 @@
 /**
  * A YAML text as values that know where they stand, with every mistake as a diagnostic.
  *
- * The `yaml` package parses (YAML 1.2, with merge keys); here aliases are followed and wrong shapes reported. Knows no
+ * The `yaml` package parses (YAML 1.2); here aliases and merge keys are followed and wrong shapes reported. Knows no
  * keyword of any file format.
  */
 
@@ -46,7 +46,7 @@ export function readYaml(
     );
     return undefined;
   }
-  const document = parseDocument(text, { merge: true, prettyErrors: false, strict: true, keepSourceTokens: false });
+  const document = parseDocument(text, { prettyErrors: false, strict: true, keepSourceTokens: false });
   for (const { message, pos } of [...document.errors, ...document.warnings].slice(0, 20)) {
     const what = message.replace(/\s+/g, " ").replace(/\.$/, "");
     diagnostics.error("lab/yaml", { source, start: pos[0], end: Math.max(pos[0], pos[1]) }, what);

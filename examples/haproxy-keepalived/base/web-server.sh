@@ -5,6 +5,7 @@ if nginx=$("$EVENKEEL_PROJECT/scripts/peer" nginx 2>/dev/null); then
   mkdir -p /run/web
   # One process without a master: in a lab of an ordinary user there is nobody to become.
   cat >/run/web/nginx.conf <<END
+user root;
 daemon off;
 master_process off;
 pid /run/web/nginx.pid;
