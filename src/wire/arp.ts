@@ -22,10 +22,9 @@ const field = {
 const HARDWARE_ETHERNET = 1;
 
 export const ARP_REQUEST = 1;
-export const ARP_REPLY = 2;
 
 export interface ArpPacket {
-  /** `ARP_REQUEST`, `ARP_REPLY` or another number. */
+  /** 1 is a request, 2 a reply. */
   readonly operation: number;
   readonly senderMac: MacAddress;
   readonly senderIp: Ipv4Address;

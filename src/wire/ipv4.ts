@@ -20,7 +20,6 @@ const field = {
 } as const;
 
 export const PROTOCOL_ICMP = 1;
-export const PROTOCOL_AH = 51;
 export const PROTOCOL_VRRP = 112;
 
 /** Type of service of routing protocols: precedence 6, internetwork control. */

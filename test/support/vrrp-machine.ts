@@ -15,8 +15,6 @@ import {
 import type { Input, InstanceSnapshot, Output } from "../../src/vrrp/messages.ts";
 import { configuration, instance, ip } from "./vrrp-configuration.ts";
 
-export type Told = readonly { readonly at: Instant; readonly output: Output }[];
-
 export class Machine {
   state: HostState;
   now = instantAt(0);

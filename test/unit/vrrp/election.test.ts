@@ -390,6 +390,7 @@ describe("A master", () => {
       routers: machine.state.routers.map((router) => ({ ...router, identification: 65_534 })),
     };
     assert.deepEqual(numbers(2), ["ffff", "0000"]);
+    assert.equal(machine.state.routers[0]?.identification, 0);
   });
 
   it("counts what it sends and receives", () => {
