@@ -14,6 +14,7 @@ import {
   processTable,
   readProcess,
   sendSignal,
+  startEnvironment,
   treeOf,
 } from "./processes.ts";
 import { inNode, MARK, MINDER, type ProcessInfo, programProcesses } from "./programs.ts";
@@ -172,7 +173,7 @@ export class LabNode {
       child.on("error", () => resolve(127));
       child.on("exit", (code, signal) => resolve(statusOf(code, signal)));
     });
-    const hostPid = await startedBy(child, exited);
+    const hostPid = await startedBy(child, name, exited);
     const started = new LabProcess(this, name, argv, hostPid, innermostPid(hostPid), logFile, {
       exited,
       await: () => child.ref(),
@@ -307,15 +308,19 @@ function nsenter(place: NodePlace, target: ProcessIdentity, namespaces: readonly
   return ["-t", String(target.pid), ...user, ...namespaces, "--"];
 }
 
-/** nsenter enters a pid namespace by a child, the minder; its child is the program. -1 when it ended before it was seen. */
-async function startedBy(entering: ChildProcess, exited: Promise<number>): Promise<number> {
+/**
+ * nsenter enters a pid namespace by a child, the minder; its child becomes the program, which is told by its mark. -1 when
+ * it ended before it was seen.
+ */
+async function startedBy(entering: ChildProcess, name: string, exited: Promise<number>): Promise<number> {
   let ended = false;
   exited.then(() => {
     ended = true;
   });
-  while (!ended && entering.pid !== undefined) {
+  for (let looks = 0; !ended && entering.pid !== undefined; looks++) {
     const [, , program] = treeOf(processTable(), entering.pid);
-    if (program !== undefined) return program.pid;
+    // The environment of one that runs as somebody else cannot be read.
+    if (program !== undefined && (startEnvironment(program.pid, MARK) === name || looks > 200)) return program.pid;
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
   return -1;

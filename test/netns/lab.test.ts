@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { createServer } from "node:net";
-import { after, test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { loadTopology } from "../../src/lab/file.ts";
 import { Lab, LabError, type UpOptions } from "../../src/lab/lab.ts";
@@ -15,12 +15,9 @@ import { until } from "../support/until.ts";
 const ROUTER = fileURLToPath(new URL("../fixtures/lab/router.lab.yml", import.meta.url));
 const EXAMPLE = fileURLToPath(new URL("../../examples/haproxy-keepalived/docker-compose.yml", import.meta.url));
 
-const open = new Set<Lab>();
-after(() => Promise.all([...open].map((lab) => lab.down())));
-
-async function up(file: string | Topology, options: UpOptions = {}): Promise<Lab> {
+async function up(t: TestContext, file: string | Topology, options: UpOptions = {}): Promise<Lab> {
   const lab = await Lab.up(file, options);
-  open.add(lab);
+  t.after(() => lab.down());
   return lab;
 }
 
@@ -36,8 +33,8 @@ async function probe(node: LabNode, ...args: string[]): Promise<readonly Record<
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
-test("a packet that is routed once arrives with a TTL of 63", async () => {
-  const lab = await up(ROUTER);
+test("a packet that is routed once arrives with a TTL of 63", async (t) => {
+  const lab = await up(t, ROUTER);
   const records = await probe(lab.node("a"), "--icmp", "10.2.0.2", "--count", "3", "--interval", "10");
   assert.deepEqual(
     records.map(({ sequence, ok, by, ttl }) => [sequence, ok, by, ttl]),
@@ -47,11 +44,10 @@ test("a packet that is routed once arrives with a TTL of 63", async () => {
       [2, true, "10.2.0.2", 63],
     ],
   );
-  await lab.down();
 });
 
-test("a node has its own host name, /etc, /run, /tmp and environment, and what is bound into it read-only", async () => {
-  const lab = await up(ROUTER);
+test("a node has its own host name, /etc, /run, /tmp and environment, and what is bound into it read-only", async (t) => {
+  const lab = await up(t, ROUTER);
   const b = lab.node("b");
   const sh = async (node: LabNode, script: string) => (await node.exec(["sh", "-c", script])).stdout.trim();
   assert.equal(await sh(b, "hostname"), "b");
@@ -64,11 +60,10 @@ test("a node has its own host name, /etc, /run, /tmp and environment, and what i
   assert.equal(await sh(b, "touch /tmp/mine /run/mine; ls /tmp"), "mine");
   assert.equal(await sh(lab.node("a"), "ls /tmp; ls /run/mine 2>/dev/null; ls /etc/page 2>/dev/null"), "");
   assert.equal(await sh(lab.node("a"), "getent hosts r | head -1"), "10.1.0.1        r");
-  await lab.down();
 });
 
-test("exec gives status, output and errors, takes input, and ends what takes too long", async () => {
-  const lab = await up(ROUTER, { programs: false });
+test("exec gives status, output and errors, takes input, and ends what takes too long", async (t) => {
+  const lab = await up(t, ROUTER, { programs: false });
   const a = lab.node("a");
   assert.deepEqual(await a.exec(["sh", "-c", "cat; echo bad >&2; exit 3"], { input: "in" }), {
     status: 3,
@@ -81,11 +76,10 @@ test("exec gives status, output and errors, takes input, and ends what takes too
   assert.deepEqual(a.processes(), []);
   const big = await a.exec(["sh", "-c", "head -c 3000000 /dev/zero"]);
   assert.equal(big.stdout.length, 3_000_000);
-  await lab.down();
 });
 
-test("a pulled cable is seen as a lost carrier, and by the others as silence", async () => {
-  const lab = await up(ROUTER, { programs: false });
+test("a pulled cable is seen as a lost carrier, and by the others as silence", async (t) => {
+  const lab = await up(t, ROUTER, { programs: false });
   const a = lab.node("a");
   const carrier = async () => (await a.links()).map((one) => [one.interface, one.up, one.carrier]);
   assert.deepEqual(await carrier(), [["eth0", true, true]]);
@@ -98,11 +92,10 @@ test("a pulled cable is seen as a lost carrier, and by the others as silence", a
   const [found] = await probe(lab.node("r"), "--icmp", "10.1.0.2", "--count", "1");
   assert.equal(found?.ok, true);
   await assert.rejects(() => a.link("eth7", "down"), new LabError('node a has no interface "eth7" (it has eth0)'));
-  await lab.down();
 });
 
-test("pause, resume and kill reach a program and all that came of it", async () => {
-  const lab = await up(ROUTER);
+test("pause, resume and kill reach a program and all that came of it", async (t) => {
+  const lab = await up(t, ROUTER);
   const b = lab.node("b");
   await hasStarted(b, 3);
   const states = () => b.processes().map((one) => `${one.program} ${one.state === "T"}`);
@@ -113,11 +106,10 @@ test("pause, resume and kill reach a program and all that came of it", async () 
   assert.equal(await b.signal("tree", "SIGKILL"), 3);
   assert.deepEqual(b.processes(), []);
   await assert.rejects(() => b.signal("tree", "SIGKILL"), /nothing called "tree" runs in node b/);
-  await lab.down();
 });
 
-test("another signal goes to the program alone, and its orphans are still its own", async () => {
-  const lab = await up(ROUTER);
+test("another signal goes to the program alone, and its orphans are still its own", async (t) => {
+  const lab = await up(t, ROUTER);
   const b = lab.node("b");
   await hasStarted(b, 3);
   assert.equal(await b.signal("tree", "SIGTERM"), 1);
@@ -130,19 +122,18 @@ test("another signal goes to the program alone, and its orphans are still its ow
     ["sleep 1001", "sleep 1002"],
   );
   assert.equal(await b.signal("tree", "SIGKILL"), 2);
-  await lab.down();
 });
 
-test("a lab goes down while a program in it is paused", async () => {
-  const lab = await up(ROUTER);
+test("a lab goes down while a program in it is paused", async (t) => {
+  const lab = await up(t, ROUTER);
   await hasStarted(lab.node("b"), 3);
   await lab.node("b").signal("tree", "SIGSTOP");
   await lab.down();
   assert.deepEqual(lab.inits().filter(isAlive), []);
 });
 
-test("a spawned program has a log, an exit status and a name of its own", async () => {
-  const lab = await up(ROUTER, { programs: false });
+test("a spawned program has a log, an exit status and a name of its own", async (t) => {
+  const lab = await up(t, ROUTER, { programs: false });
   const a = lab.node("a");
   const first = await a.spawn(["sh", "-c", "echo one; echo two >&2; read -r line; exit 7"], { name: "talk" });
   assert.equal(await first.exited, 7);
@@ -154,22 +145,20 @@ test("a spawned program has a log, an exit status and a name of its own", async 
   await third.signal("SIGKILL");
   assert.equal(await third.exited, 137);
   assert.equal(isAlive({ pid: second.hostPid, startTicks: readProcess(second.hostPid)?.startTicks ?? 0 }), true);
-  await lab.down();
 });
 
-test("orphans are waited for: no zombie stays in a node", async () => {
-  const lab = await up(ROUTER, { programs: false });
+test("orphans are waited for: no zombie stays in a node", async (t) => {
+  const lab = await up(t, ROUTER, { programs: false });
   const a = lab.node("a");
   await a.exec(["sh", "-c", "(sleep 0.01 &) ; exit 0"]);
   const zombies = async () =>
     (await a.exec(["sh", "-c", "cat /proc/[0-9]*/stat"])).stdout.split("\n").filter((line) => / Z /.test(line));
   await until("no zombie", async () => (await zombies()).length === 0);
-  await lab.down();
 });
 
-test("down leaves no process, mount, name or file behind, and may be called twice", async () => {
+test("down leaves no process, mount, name or file behind, and may be called twice", async (t) => {
   const before = remains();
-  const lab = await up(ROUTER, { tied: false });
+  const lab = await up(t, ROUTER, { tied: false });
   await hasStarted(lab.node("b"), 3);
   const pids = [
     ...lab.inits().map((one) => one.pid),
@@ -190,14 +179,13 @@ test("down leaves no process, mount, name or file behind, and may be called twic
     [],
   );
   assert.deepEqual(remains(), before);
-  await lab.down();
 });
 
 /** What a lab could leave in the world around it. */
 function remains() {
-  const list = (path: string) => {
+  const list = (path: string, recursive = false) => {
     try {
-      return readdirSync(path, { recursive: true }).sort();
+      return readdirSync(path, { recursive }).sort();
     } catch {
       return [];
     }
@@ -207,17 +195,17 @@ function remains() {
       .split("\n")
       .map((line) => line.split(" ").slice(3, 5).join(" ")),
     names: list("/run/netns"),
-    files: list("/run/evenkeel"),
+    files: list("/run/evenkeel", true),
     interfaces: list("/sys/class/net"),
     hostname: readFileSync("/proc/sys/kernel/hostname", "utf8"),
     namespace: readlinkSync("/proc/self/ns/net"),
   };
 }
 
-test("two labs run side by side, and a name that is taken is refused", async () => {
-  const first = await up(ROUTER, { programs: false });
-  const second = await up(ROUTER, { name: "other", programs: false });
-  await assert.rejects(() => up(ROUTER), /a lab called "router" is running already/);
+test("two labs run side by side, and a name that is taken is refused", async (t) => {
+  const first = await up(t, ROUTER, { programs: false });
+  const second = await up(t, ROUTER, { name: "other", programs: false });
+  await assert.rejects(() => up(t, ROUTER), /a lab called "router" is running already/);
   await assert.rejects(() => Lab.attach(), /several labs are running \(.*\): name one/);
   assert.equal((await Lab.attach("other")).node("a").name, "a");
   await first.down();
@@ -226,14 +214,14 @@ test("two labs run side by side, and a name that is taken is refused", async () 
   await second.down();
 });
 
-test("a node that cannot be made fails the whole lab, and says why", async () => {
+test("a node that cannot be made fails the whole lab, and says why", async (t) => {
   const { topology } = loadTopology(ROUTER);
   assert.ok(topology);
   const before = remains();
   // Two cables with one end: the kernel refuses the second.
   const nodes = topology.nodes.map((node) => ({ ...node, interfaces: [...node.interfaces, ...node.interfaces] }));
   await assert.rejects(
-    () => up({ ...topology, nodes }),
+    () => up(t, { ...topology, nodes }),
     (error) =>
       error instanceof LabError &&
       /^node \w could not be made$/.test(error.message) &&
@@ -242,14 +230,14 @@ test("a node that cannot be made fails the whole lab, and says why", async () =>
   assert.deepEqual(remains(), before);
 });
 
-test("a program that ends at once with an error fails the lab and shows what it wrote", async () => {
+test("a program that ends at once with an error fails the lab and shows what it wrote", async (t) => {
   const { topology } = loadTopology(ROUTER);
   assert.ok(topology);
   const before = remains();
   const programs = [{ name: "broken", command: ["sh", "-c", "echo no luck; exit 4"] as const }];
   const nodes = topology.nodes.map((node) => (node.name === "a" ? { ...node, programs } : node));
   await assert.rejects(
-    () => up({ ...topology, nodes }),
+    () => up(t, { ...topology, nodes }),
     (error) =>
       error instanceof LabError &&
       error.message === 'node a: "broken" ended at once with status 4' &&
@@ -258,14 +246,14 @@ test("a program that ends at once with an error fails the lab and shows what it 
   assert.deepEqual(remains(), before);
 });
 
-test("a published port leads into its node, and one that is taken is refused before anything is made", async () => {
+test("a published port leads into its node, and one that is taken is refused before anything is made", async (t) => {
   const { topology } = loadTopology(ROUTER);
   assert.ok(topology);
   const web = { name: "web", command: ["node", "src/lab/web-server.ts", "--name", "inside", "--port", "81"] as const };
   const ports = [{ hostAddress: "127.0.0.1" as never, hostPort: 18_081, nodePort: 81 }];
   const folder = fileURLToPath(new URL("../..", import.meta.url));
   const nodes = topology.nodes.map((node) => (node.name === "a" ? { ...node, ports, programs: [web] } : node));
-  const lab = await up({ ...topology, folder, nodes });
+  const lab = await up(t, { ...topology, folder, nodes });
   const page = await until("the web server answers", async () => {
     try {
       return await (await fetch("http://127.0.0.1:18081/", { headers: { connection: "close" } })).text();
@@ -278,14 +266,14 @@ test("a published port leads into its node, and one that is taken is refused bef
   const taken = createServer().listen(18_081, "127.0.0.1");
   await new Promise((resolve) => taken.once("listening", resolve));
   await assert.rejects(
-    () => up({ ...topology, folder, nodes }),
+    () => up(t, { ...topology, folder, nodes }),
     new LabError("port 127.0.0.1:18081 of this machine, published for node a, is taken by another program"),
   );
   taken.close();
 });
 
-test("the example's clients reach its servers through the first balancer's own addresses", async () => {
-  const lab = await up(EXAMPLE, { name: "example", programs: false });
+test("the example's clients reach its servers through the first balancer's own addresses", async (t) => {
+  const lab = await up(t, EXAMPLE, { name: "example", programs: false });
   assert.deepEqual(
     lab.nodes().map((node) => node.name),
     ["lb1", "lb2", "h1", "h2", "s1", "s2", "s3"],
@@ -295,5 +283,4 @@ test("the example's clients reach its servers through the first balancer's own a
   const [record] = await probe(lab.node("h1"), "--icmp", "187.2.9.101", "--count", "1");
   assert.equal(record?.ttl, 63);
   assert.match((await lab.node("lb2").exec(["cat", "/tmp/haproxy.cfg"])).stdout, /backend web_servers/);
-  await lab.down();
 });
