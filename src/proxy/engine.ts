@@ -84,6 +84,7 @@ export class ProxyEngine {
         for (const target of targets) log.write(target, level, message);
       },
       stopping: false,
+      keepsIdle: false,
       connections: 0,
       cumulativeConnections: 0,
       cumulativeRequests: 0,
@@ -128,19 +129,23 @@ export class ProxyEngine {
   }
 
   /**
-   * Stops accepting, lets requests finish, closes idle connections; resolves when nothing is left, or `hard-stop-after`
-   * has cut it. May be called again while it goes on.
+   * Stops accepting and lets requests finish; resolves when nothing is left, or `hard-stop-after` has cut it. May be called
+   * again while it goes on.
+   *
+   * `idle`: connections between two requests are closed, or kept (`option idle-close-on-response`): a request that is on
+   * its way while they are closed would be lost. Those that are kept end with their next response or by their time-out.
    */
-  softStop(): Promise<void> {
+  softStop(idle: "close" | "keep" = "close"): Promise<void> {
     const { hardStopAfter } = this.#configuration.global;
     if (!this.#runtime.stopping) {
       this.#runtime.stopping = true;
       this.#runtime.timers.setAfter(this.#hardStopTimer, hardStopAfter);
       for (const backend of this.#backends.values()) backend.clearPools();
-      for (const frontend of this.#frontends.values()) {
-        frontend.close();
-        for (const session of [...frontend.sessions]) session.softStop();
-      }
+      for (const frontend of this.#frontends.values()) frontend.close();
+    }
+    this.#runtime.keepsIdle = idle === "keep";
+    if (idle === "close") {
+      for (const frontend of this.#frontends.values()) for (const session of [...frontend.sessions]) session.softStop();
     }
     if (!this.hasWork()) {
       this.#runtime.timers.drop(this.#hardStopTimer);
@@ -169,7 +174,7 @@ export class ProxyEngine {
     const backends = new Map(configuration.backends.map((backend) => [backend.name, backend]));
     const ids = new Map<string, number>();
     const idOf = (name: string): number => {
-      const id = ids.get(name) ?? ids.size + 2;
+      const id = ids.get(name) ?? ids.size + 1;
       ids.set(name, id);
       return id;
     };

@@ -110,7 +110,9 @@ export class HttpClient implements ConnectionHandler, ClientSession, TimerOwner 
     this.#stream = undefined;
     this.answered++;
     this.#beganAt = undefined;
-    if (!keep || this.runtime.stopping || (this.hasEnded && this.reader.buffered === 0)) {
+    const { stopping, keepsIdle } = this.runtime;
+    // A response that promised to keep the connection before the stop began is held to it.
+    if (!keep || (stopping && !keepsIdle) || (this.hasEnded && this.reader.buffered === 0)) {
       this.close();
       return;
     }

@@ -21,8 +21,10 @@ export interface Runtime {
   readonly version: string;
   /** The figures of all processes. */
   collect(): ProxyStatistics | Promise<ProxyStatistics>;
-  /** A soft stop is under way: no connection is kept for another request. */
+  /** A soft stop is under way: every response from now on says `connection: close`. */
   stopping: boolean;
+  /** … and idle clients are left alone until then: somebody else has taken over accepting, nobody waits for us to end. */
+  keepsIdle: boolean;
   /** Connections of clients. */
   connections: number;
   cumulativeConnections: number;

@@ -29,10 +29,14 @@ export const CSV_COLUMNS: readonly string[] = (
 
 type Row = Readonly<Record<string, string | number | undefined>>;
 
-export function statisticsCsv(statistics: ProxyStatistics, nowMs: number): string {
+/** What tells of the inside of a network: only with `stats show-legends`, as in HAProxy. */
+const LEGENDS = new Set(["addr", "cookie", "algo"]);
+
+export function statisticsCsv(statistics: ProxyStatistics, nowMs: number, legends: boolean): string {
   const lines = [`# ${CSV_COLUMNS.join(",")},`];
+  const shown = (column: string): boolean => legends || !LEGENDS.has(column);
   for (const row of rows(statistics, nowMs)) {
-    lines.push(`${CSV_COLUMNS.map((column) => field(row[column])).join(",")},`);
+    lines.push(`${CSV_COLUMNS.map((column) => (shown(column) ? field(row[column]) : "")).join(",")},`);
   }
   return `${lines.join("\n")}\n\n`;
 }

@@ -46,7 +46,7 @@ export function answerStatistics(
     const nowMs = runtime.wallClockMs();
     const identity = { hostname: runtime.hostname, version: runtime.version };
     const text = csv
-      ? statisticsCsv(statistics, nowMs)
+      ? statisticsCsv(statistics, nowMs, page.showLegends)
       : statisticsPage(statistics, { page, nowMs, upOnly, refreshSeconds: seconds, ...identity });
     return found(text, csv ? "text/plain" : "text/html", seconds);
   };

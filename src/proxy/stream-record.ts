@@ -66,6 +66,8 @@ export class StreamRecord {
   /** A connection to this server is used or attempted. */
   enterServer(server: ProxyServer): void {
     this.leaveServer();
+    // What the client has sent is for this server now.
+    if (this.server !== server) server.counters.bin += this.bytesIn;
     this.server = server;
     this.#onServer = true;
     server.counters.sessionBegins(this.#runtime.timers.now());

@@ -8,8 +8,8 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { type IpAddress, parseIp } from "../base/ip.ts";
 import type { Duration } from "../base/time.ts";
 import type { Connection, ConnectionHandler, Endpoint, Listener, ListenerHandler, Transport } from "../proxy/port.ts";
-import { addon, constants, type Descriptor } from "./addon.ts";
-import { readBatch } from "./receive.ts";
+import { addon, type Descriptor } from "./addon.ts";
+import { duplicate } from "./duplicate.ts";
 
 /** Above this much unsent a writer is told to wait. Not below the streams' own mark, which decides on `drain`. */
 const HIGH_WATER_BYTES = 64 * 1024;
@@ -34,6 +34,8 @@ export class NetTransport implements Transport {
     if (delay === undefined) return;
     // Rounded up: an alarm that rings early would only be set again.
     this.#alarm = setTimeout(ring, Math.min(Math.ceil(delay / 1000), LONGEST_ALARM_MS));
+    // What it is for keeps the process alive, if anything does.
+    this.#alarm.unref();
   }
 }
 
@@ -165,18 +167,3 @@ function endpoint(address: string | undefined, port: number | undefined): Endpoi
 }
 
 const reasonOf = (error: NodeJS.ErrnoException): string => error.code ?? "EIO";
-
-/** Another descriptor for the same open socket, by way of SCM_RIGHTS. Throws SystemError EMFILE. */
-function duplicate(descriptor: Descriptor): Descriptor {
-  const [from, to] = addon.socketpair(constants.AF_UNIX, constants.SOCK_SEQPACKET, 0);
-  try {
-    addon.send(from, Uint8Array.of(0), undefined, undefined, [descriptor]);
-    const batch = addon.receive(to, 1, 1);
-    const [copy] = batch === undefined ? [] : (readBatch(batch)[0]?.descriptors ?? []);
-    if (copy === undefined) throw new Error("a descriptor sent to oneself did not arrive");
-    return copy;
-  } finally {
-    addon.close(from);
-    addon.close(to);
-  }
-}
