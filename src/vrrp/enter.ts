@@ -1,6 +1,6 @@
 /**
  * Entering a state, and everything that it brings: adverts, addresses, gratuitous ARP, log lines, notifications, in
- * keepalived 2.2.7's order. No state is entered anywhere else.
+ * keepalived 2.2.7's order but for the first advert (see `claim`). No state is entered anywhere else.
  */
 
 import { after, type Duration } from "../base/time.ts";
@@ -33,7 +33,6 @@ export type Entry =
 
 export function enter(step: Step, instance: VrrpInstance, before: RouterState, entry: Entry): RouterState {
   let router = before;
-  if (entry.to === "MASTER") router = sendAdvert(step, instance, router, router.priority);
   const line = enteringLine(before.state, entry);
   if (line !== null) log(step, `(${instance.name}) ${line}`);
   if (before.state === "MASTER") router = release(step, instance, router, "resign" in entry ? entry.resign : undefined);
@@ -77,7 +76,10 @@ function enteringLine(from: StateName, entry: Entry): string | null {
   }
 }
 
-/** Takes the addresses: RFC 9568 §6.4.2 (375) to (395), the advert having been sent already. */
+/**
+ * Takes the addresses: RFC 9568 §6.4.2 (375) to (395). The RFC and keepalived send the advert first; here the addresses
+ * come first, because the master before lets go when it hears the advert, and nobody would answer in between.
+ */
 function claim(step: Step, instance: VrrpInstance, router: RouterState): RouterState {
   const { now, parameters } = step;
   const { garp, advertInterval, name } = instance;
@@ -87,20 +89,21 @@ function claim(step: Step, instance: VrrpInstance, router: RouterState): RouterS
   }
   log(step, `(${name}) setting VIPs.`);
   for (const address of allAddresses(instance)) step.emit({ type: "add-address", instance: name, address });
+  const spoken = sendAdvert(step, instance, router, router.priority);
   announceAll(step, instance, garp.masterRepeat);
   const secondBatch =
     garp.masterDelay === 0
       ? null
       : { at: after(now, garp.masterDelay), rounds: garp.masterRepeat, afterLowerPriority: false };
   return {
-    ...router,
+    ...spoken,
     masterAdvertInterval: advertInterval,
     deadline: after(now, advertInterval),
     refreshAt: after(now, parameters.addressRefresh),
     lapsed: false,
     secondBatch,
     periodicBatchAt: garp.masterRefresh === 0 ? null : after(now, garp.masterRefresh),
-    counters: counted(router.counters, "became-master"),
+    counters: counted(spoken.counters, "became-master"),
   };
 }
 

@@ -6,19 +6,10 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { readTopology } from "../../src/lab/file.ts";
-import { Lab } from "../../src/lab/lab.ts";
-import type { LabNode } from "../../src/lab/node.ts";
-import { CLIENT_VIP, SERVER_VIP } from "../../src/lab/scenarios/haproxy-keepalived.ts";
+import { CLIENT_VIP } from "../../src/lab/scenarios/haproxy-keepalived.ts";
 import { startProbe, type Traffic } from "../../src/lab/scenarios/observers.ts";
-import type { Program } from "../../src/lab/topology.ts";
-import { peerPath } from "../support/peers.ts";
+import { answered, DEATHS, die, held, ownedBy, recover, up } from "../support/balancers.ts";
 import { until } from "../support/until.ts";
-import type { Brand } from "../support/vrrp-pair.ts";
-
-const EXAMPLE = fileURLToPath(new URL("../../examples/haproxy-keepalived/docker-compose.yml", import.meta.url));
-const DEATHS = ["its eth0 goes down", "a clean stop", "kill -9", "SIGSTOP"] as const;
 
 for (const [first, second] of [
   ["evenkeel", "keepalived"],
@@ -66,65 +57,4 @@ function servers(traffic: Traffic, since: number): (string | undefined)[] {
     .slice(since)
     .filter((one) => one.ok);
   return [...new Set(answers.map((one) => one.by))].sort();
-}
-
-/** The example with each balancer run by what its brand consists of; no port of this machine is taken. */
-async function up(first: Brand, second: Brand): Promise<Lab> {
-  const topology = readTopology(EXAMPLE);
-  const nodes = topology.nodes.map((node) => {
-    const programs =
-      node.name === "lb1" ? programsOf(first, "lb1") : node.name === "lb2" ? programsOf(second, "lb2") : node.programs;
-    return { ...node, ports: [], programs };
-  });
-  return Lab.up({ ...topology, nodes }, { name: `mixed-${first}-${process.pid}` });
-}
-
-function programsOf(brand: Brand, node: string): readonly Program[] {
-  const vrrp = `base/${node}/keepalived.conf`;
-  if (brand === "evenkeel")
-    return [{ name: "evenkeel", command: ["evenkeel", "run", "-f", vrrp, "-f", "/tmp/haproxy.cfg"] }];
-  return [
-    { name: "keepalived", command: [peerPath("keepalived"), "-n", "-l", "-D", "-P", "-f", vrrp] },
-    { name: "haproxy", command: [peerPath("haproxy"), "-db", "-f", "/tmp/haproxy.cfg"] },
-  ];
-}
-
-async function die(node: LabNode, death: (typeof DEATHS)[number]): Promise<void> {
-  if (death === "its eth0 goes down") return node.link("eth0", "down");
-  const signal = death === "a clean stop" ? "SIGTERM" : death === "kill -9" ? "SIGKILL" : "SIGSTOP";
-  for (const { name } of node.spec.programs) await node.signal(name, signal);
-}
-
-async function recover(node: LabNode, death: (typeof DEATHS)[number]): Promise<void> {
-  if (death === "its eth0 goes down") return node.link("eth0", "up");
-  for (const { name, command } of node.spec.programs) {
-    if (death === "SIGSTOP") await node.signal(name, "SIGCONT");
-    else {
-      await node.process(name).exited;
-      await node.spawn(command, { name });
-    }
-  }
-}
-
-async function held(node: LabNode): Promise<number> {
-  const addresses = (await node.links()).flatMap((link) => link.addresses).map((one) => one.split("/")[0]);
-  return [CLIENT_VIP, SERVER_VIP].filter((vip) => addresses.includes(vip)).length;
-}
-
-async function ownedBy(owner: LabNode, other: LabNode): Promise<void> {
-  await until(
-    `${owner.name} alone holds both VIPs`,
-    async () => (await held(owner)) === 2 && (await held(other)) === 0,
-  );
-}
-
-/** Every client's last ten probes have been answered, all of them sent from now on. */
-async function answered(...traffic: readonly Traffic[]): Promise<void> {
-  for (const one of traffic) {
-    const before = one.records().length;
-    await until(`${one.node} is answered`, () => {
-      const since = one.records().slice(before);
-      return since.length >= 10 && since.slice(-10).every((record) => record.ok);
-    });
-  }
 }

@@ -60,7 +60,7 @@ describe("A router that starts", () => {
     machine.start();
     const first = machine.wait(seconds(0));
     assert.equal(machine.is, "MASTER");
-    assert.equal(deeds(first)[0], "advert V 255");
+    assert.equal(deeds(first).find((deed) => deed.startsWith("advert")), "advert V 255");
   });
 
   it("waits longer by vrrp_startup_delay", () => {
@@ -100,7 +100,7 @@ describe("A router that starts", () => {
 });
 
 describe("A backup", () => {
-  it("becomes master when nothing is heard: advert, addresses, gratuitous ARP, notification, in this order", () => {
+  it("becomes master when nothing is heard: addresses, advert, gratuitous ARP, notification, in this order", () => {
     const machine = new Machine({
       virtualAddresses: [vip("10.9.0.50"), vip("10.9.0.51")],
       excludedAddresses: [vip("10.9.0.60")],
@@ -109,10 +109,10 @@ describe("A backup", () => {
     machine.start();
     const became = machine.wait(seconds(3.7));
     assert.deepEqual(deeds(became), [
-      "advert V 100",
       "add-address 10.9.0.50",
       "add-address 10.9.0.51",
       "add-address 10.9.0.60",
+      "advert V 100",
       "arp 10.9.0.50",
       "arp 10.9.0.51",
       "arp 10.9.0.60",
