@@ -145,8 +145,8 @@ test("an ordinary user has labs too", (t) => {
   const home = mkdtempSync(join(tmpdir(), "lab-home-"));
   t.after(() => rmSync(home, { recursive: true, force: true }));
   chmodSync(home, 0o777);
-  // Without capabilities root is an ordinary user as well, where there is no other or the project is root's alone.
-  const powerless = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"];
+  // Where there is no other user or the project is root's alone: root with none but the capability to map itself again.
+  const powerless = ["setpriv", "--bounding-set=-all,+setfcap", "--inh-caps=-all"];
   const canBecome = spawnSync(nobody[0] ?? "", [...nobody.slice(1), EVENKEEL, "--version"]).status === 0;
   const user = canBecome ? nobody : powerless;
   const env: NodeJS.ProcessEnv = { ...process.env, HOME: home, TMPDIR: home };
