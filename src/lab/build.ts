@@ -1,36 +1,15 @@
 /**
  * From a draft to a topology: every name, address, route, path and port is checked here, before anything is made.
  *
- * An interface without an address gets the lowest free one of its segment, from the second on, as docker gives them (the
- * first is the gateway's there). Reads nothing but whether a path exists, which is an argument.
+ * Reads nothing but whether a path exists, which is an argument.
  */
 
-import {
-  compareIp,
-  type IpAddress,
-  type IpPrefix,
-  ipToBytes,
-  ipv4FromBytes,
-  isIpv4,
-  parseIp,
-  parseIpPrefix,
-  prefixContains,
-} from "../base/ip.ts";
-import { type MacAddress, macFromBytes } from "../base/mac.ts";
+import { type IpAddress, parseIp, parseIpPrefix, prefixContains } from "../base/ip.ts";
 import type { Diagnostics } from "../config/text/diagnostic.ts";
 import type { Span } from "../config/text/source.ts";
-import { suggest } from "../config/text/suggest.ts";
-import type { Draft, DraftBind, DraftInterface, DraftNode, DraftPort, DraftSegment, Placed } from "./draft.ts";
-import type {
-  Bind,
-  InterfaceSpec,
-  NodeSpec,
-  Program,
-  PublishedPort,
-  RouteSpec,
-  Segment,
-  Topology,
-} from "./topology.ts";
+import { Addressing, macFor } from "./addressing.ts";
+import type { Draft, DraftBind, DraftNode, DraftPort, Placed } from "./draft.ts";
+import type { Bind, InterfaceSpec, NodeSpec, Program, PublishedPort, RouteSpec, Topology } from "./topology.ts";
 import { nameOfCommand } from "./words.ts";
 
 export interface Paths {
@@ -48,9 +27,7 @@ class Builder {
   readonly #folder: string;
   readonly #paths: Paths;
   readonly #diagnostics: Diagnostics;
-  readonly #segments = new Map<string, Segment>();
-  /** Addresses in use on each segment, with their owner. */
-  readonly #taken = new Map<string, Map<IpAddress, string>>();
+  readonly #addressing: Addressing;
   readonly #hostPorts = new Set<string>();
 
   constructor(draft: Draft, folder: string, paths: Paths, diagnostics: Diagnostics) {
@@ -58,6 +35,7 @@ class Builder {
     this.#folder = folder;
     this.#paths = paths;
     this.#diagnostics = diagnostics;
+    this.#addressing = new Addressing(diagnostics);
   }
 
   build(): Topology {
@@ -70,36 +48,23 @@ class Builder {
         "a-z, 0-9 and -, at most 32 characters",
       );
     }
-    for (const segment of segments) this.#segment(segment);
+    for (const segment of segments) {
+      if (!isName(segment.name.value)) this.#badName(segment.name, "a segment");
+      this.#addressing.add(segment);
+    }
     const seen = new Set<string>();
     for (const node of nodes) {
       if (seen.has(node.name.value))
         this.#error("lab/duplicate", node.name.span, `there are two nodes "${node.name.value}"`);
       seen.add(node.name.value);
     }
-    // Written addresses first: one that is given away must not be one that somebody asks for further down.
-    for (const node of nodes) for (const one of node.interfaces) this.#reserve(node, one);
+    for (const node of nodes) for (const one of node.interfaces) this.#addressing.reserve(node, one);
     return {
       name: name.value,
       folder: this.#folder,
-      segments: [...this.#segments.values()],
+      segments: this.#addressing.segments,
       nodes: nodes.map((node) => this.#node(node)),
     };
-  }
-
-  #segment({ name, subnets }: DraftSegment): void {
-    if (!isName(name.value)) this.#badName(name, "a segment");
-    if (this.#segments.has(name.value))
-      this.#error("lab/duplicate", name.span, `there are two segments "${name.value}"`);
-    const parsed = subnets.flatMap(({ value, span }) => {
-      const subnet = value.includes("/") ? parseIpPrefix(value) : undefined;
-      if (subnet === undefined)
-        this.#error("lab/bad-subnet", span, `"${value}" is no network`, "for example 10.1.0.0/24");
-      return subnet ?? [];
-    });
-    const subnet = parsed.find(({ address }) => isIpv4(address)) ?? parsed[0];
-    this.#segments.set(name.value, subnet === undefined ? { name: name.value } : { name: name.value, subnet });
-    this.#taken.set(name.value, new Map());
   }
 
   #node(draft: DraftNode): NodeSpec {
@@ -149,7 +114,7 @@ class Builder {
     const written = new Set(draft.interfaces.flatMap((one) => one.name?.value ?? []));
     let next = 0;
     for (const one of draft.interfaces) {
-      const segment = this.#segments.get(one.segment.value);
+      const segment = this.#addressing.segment(one.segment.value);
       if (segment === undefined) continue;
       while (one.name === undefined && written.has(`eth${next}`)) next++;
       const name = one.name?.value ?? `eth${next++}`;
@@ -160,69 +125,11 @@ class Builder {
       if (made.some((other) => other.name === name)) {
         this.#error("lab/duplicate", span, `node "${draft.name.value}" has two interfaces "${name}"`);
       }
-      const addresses = one.addresses.flatMap((address) => this.#address(address, segment) ?? []);
-      if (one.addresses.length === 0) {
-        const free = this.#freeAddress(segment, draft.name.value, one.segment.span);
-        if (free !== undefined) addresses.push(free);
-      }
+      const addresses = this.#addressing.addressesOf(one, segment, draft.name.value);
       const mac = macFor(addresses);
       made.push({ name, segment: segment.name, addresses, ...(mac === undefined ? {} : { mac }) });
     }
     return made;
-  }
-
-  #reserve(node: DraftNode, one: DraftInterface): void {
-    const { value, span } = one.segment;
-    const segment = this.#segments.get(value);
-    if (segment === undefined) {
-      this.#error(
-        "lab/unknown-segment",
-        span,
-        `there is no segment "${value}"`,
-        didYouMean(value, this.#segments.keys()),
-      );
-      return;
-    }
-    for (const { value: text, span: at } of one.addresses) {
-      const address = parseIpPrefix(text)?.address;
-      if (address === undefined) continue;
-      const owner = this.#taken.get(segment.name)?.get(address);
-      if (owner !== undefined)
-        this.#error("lab/duplicate-address", at, `${address} is the address of "${owner}" already`);
-      this.#taken.get(segment.name)?.set(address, node.name.value);
-    }
-  }
-
-  #address({ value, span }: Placed<string>, segment: Segment): IpPrefix | undefined {
-    const parsed = parseIpPrefix(value);
-    if (parsed === undefined) {
-      this.#error("lab/bad-address", span, `"${value}" is no address`);
-      return undefined;
-    }
-    const { subnet } = segment;
-    const sameFamily = subnet !== undefined && isIpv4(subnet.address) === isIpv4(parsed.address);
-    if (!sameFamily)
-      return value.includes("/") ? parsed : { address: parsed.address, length: isIpv4(parsed.address) ? 24 : 64 };
-    if (!prefixContains(subnet, parsed.address)) {
-      const net = `${subnet.address}/${subnet.length}`;
-      this.#error("lab/address-outside", span, `${parsed.address} is not in ${net}, the subnet of "${segment.name}"`);
-    }
-    return value.includes("/") ? parsed : { address: parsed.address, length: subnet.length };
-  }
-
-  #freeAddress(segment: Segment, owner: string, span: Span): IpPrefix | undefined {
-    const { subnet } = segment;
-    if (subnet === undefined || !isIpv4(subnet.address)) return undefined;
-    const taken = this.#taken.get(segment.name);
-    const last = 2 ** (32 - subnet.length) - 2;
-    for (let host = 2; host <= last; host++) {
-      const address = nthAddress(subnet, host);
-      if (taken?.has(address)) continue;
-      taken?.set(address, owner);
-      return { address, length: subnet.length };
-    }
-    this.#error("lab/subnet-full", span, `"${segment.name}" has no free address for "${owner}"`);
-    return undefined;
   }
 
   /** `DESTINATION via ADDRESS [dev INTERFACE]`, as ip-route(8) takes it. */
@@ -322,25 +229,3 @@ class Builder {
 
 /** Also a part of paths, of names in /run/netns and of shell texts. */
 const isName = (text: string): boolean => /^[A-Za-z0-9][\w-]{0,62}$/.test(text);
-
-const didYouMean = (word: string, candidates: Iterable<string>): string | undefined => {
-  const found = suggest(word, candidates);
-  return found === undefined ? undefined : `did you mean "${found}"?`;
-};
-
-function nthAddress(subnet: IpPrefix, host: number): IpAddress {
-  const bytes = ipToBytes(subnet.address);
-  const base = bytes.reduce((sum, byte) => sum * 256 + byte, 0);
-  const network = Math.floor(base / 2 ** (32 - subnet.length)) * 2 ** (32 - subnet.length);
-  const at = network + host;
-  return ipv4FromBytes(Uint8Array.from([24, 16, 8, 0], (shift) => Math.floor(at / 2 ** shift) % 256));
-}
-
-/** 02:42 and the IPv4 address, as docker has it, so that a capture can be read; 02 marks it as locally administered. */
-function macFor(addresses: readonly IpPrefix[]): MacAddress | undefined {
-  const first = addresses
-    .map((one) => one.address)
-    .filter(isIpv4)
-    .sort(compareIp)[0];
-  return first === undefined ? undefined : macFromBytes(Uint8Array.from([0x02, 0x42, ...ipToBytes(first)]));
-}

@@ -1,43 +1,20 @@
 /** A node of a running lab: run things in it, look at it, break it. Entered from outside, by the namespaces of its init. */
 
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
-import { constants } from "node:os";
 import { basename, join } from "node:path";
+import { Entrance, type NodePlace, startedBy, statusOf } from "./entrance.ts";
 import { LabError } from "./error.ts";
-import { type NodePaths, nodeEnvironment } from "./paths.ts";
 import { LabProcess } from "./process.ts";
-import {
-  commandLine,
-  innermostPid,
-  type ProcessIdentity,
-  processTable,
-  readProcess,
-  sendSignal,
-  startEnvironment,
-  treeOf,
-} from "./processes.ts";
-import { inNode, MARK, MINDER, type ProcessInfo, programProcesses } from "./programs.ts";
+import { commandLine, innermostPid, processTable, readProcess, sendSignal, treeOf } from "./processes.ts";
+import { inNode, type ProcessInfo, programProcesses } from "./programs.ts";
 import type { NodeSpec } from "./topology.ts";
 
 /** Output of `exec` beyond this is dropped. */
 const MOST_OUTPUT_BYTES = 64 * 1024 * 1024;
 const LINGER_MS = 500;
 
-export { LabError, LabProcess, type ProcessInfo };
-
-/** Enters the lab's folder and becomes the command. */
-const BECOME = 'cd "$0" && exec "$@"';
-
-/**
- * Starts the program and stays as its parent. nsenter cannot be that: when its child is stopped it stops as well, and
- * then never waits for it. Stays silent, and holds nothing open that is the program's.
- */
-const MIND = `cd "$0" || exit
-name=$1; shift
-${MARK}=$name "$@" &
-exec >/dev/null 2>&1 3<&-
-wait $!`;
+export { LabError, LabProcess, type NodePlace, type ProcessInfo };
 
 export interface ExecOptions {
   readonly input?: string;
@@ -72,29 +49,18 @@ export interface LinkState {
   readonly addresses: readonly string[];
 }
 
-/** What a node needs to know of its lab. */
-export interface NodePlace {
-  readonly lab: string;
-  readonly stateFolder: string;
-  readonly rootless: boolean;
-  /** The process whose network namespace is the switch. */
-  readonly holder: ProcessIdentity;
-  readonly init: ProcessIdentity;
-  readonly paths: NodePaths;
-  /** The switch's end of an interface's cable. */
-  port(interfaceName: string): string;
-}
-
 export class LabNode {
   readonly name: string;
   readonly spec: NodeSpec;
   readonly #place: NodePlace;
+  readonly #entrance: Entrance;
   readonly #started = new Map<string, LabProcess>();
 
   constructor(spec: NodeSpec, place: NodePlace) {
     this.name = spec.name;
     this.spec = spec;
     this.#place = place;
+    this.#entrance = new Entrance(spec, place);
   }
 
   /** Where the node sees the project's folder. */
@@ -108,7 +74,7 @@ export class LabNode {
 
   /** `node` and `evenkeel` are on the PATH. A program that is not there gives status 127. */
   exec(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
-    const child = this.#enter(BECOME, argv, options.env, ["pipe", "pipe", "pipe"]);
+    const child = this.#entrance.run(argv, options.env, ["pipe", "pipe", "pipe"]);
     const output = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
     let bytes = 0;
     for (const stream of ["stdout", "stderr"] as const) {
@@ -150,7 +116,7 @@ export class LabNode {
 
   /** With this process's own terminal. Gives the exit status. */
   execHere(argv: readonly string[]): Promise<number> {
-    const child = this.#enter(BECOME, argv, {}, "inherit", false);
+    const child = this.#entrance.run(argv, {}, "inherit");
     return new Promise((resolve, reject) => {
       child.on("error", reject);
       child.on("exit", (code, signal) => resolve(statusOf(code, signal)));
@@ -164,7 +130,7 @@ export class LabNode {
     const log = openSync(logFile, "a", 0o600);
     let child: ChildProcess;
     try {
-      child = this.#enter(MIND, [name, ...argv], options.env, ["ignore", log, log, ...(options.descriptors ?? [])]);
+      child = this.#entrance.mind(name, argv, options.env, ["ignore", log, log, ...(options.descriptors ?? [])]);
     } finally {
       closeSync(log);
     }
@@ -223,14 +189,9 @@ export class LabNode {
       const names = this.spec.interfaces.map((one) => one.name).join(", ");
       throw new LabError(`node ${this.name} has no interface "${interfaceName}" (it has ${names})`);
     }
-    const set = ["ip", "link", "set", this.#place.port(interfaceName), state];
-    const into = nsenter(this.#place, this.#place.holder, ["-n"]);
-    const child = spawn("nsenter", [...into, ...set], {
-      stdio: ["ignore", "ignore", "pipe"],
-      env: this.#environment("", {}),
-    });
+    const child = this.#entrance.runInSwitch(["ip", "link", "set", this.#place.port(interfaceName), state]);
     let complaint = "";
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       complaint += text;
     });
     const status = await new Promise<number>((resolve, reject) => {
@@ -267,28 +228,6 @@ export class LabNode {
     return signalled.size;
   }
 
-  #enter(
-    script: string,
-    argv: readonly string[],
-    env: Readonly<Record<string, string>> | undefined,
-    stdio: "inherit" | ("pipe" | "ignore" | number)[],
-    detached = true,
-  ): ChildProcess {
-    const into = nsenter(this.#place, this.#place.init, ["-n", "-m", "-p", "-u"]);
-    const there = ["sh", "-c", script, this.#place.paths.lab, ...argv];
-    const mark = script === MIND ? MINDER : "";
-    return spawn("nsenter", [...into, ...there], { stdio, detached, env: this.#environment(mark, env ?? {}) });
-  }
-
-  #environment(mark: string, more: Readonly<Record<string, string>>): Record<string, string> {
-    return nodeEnvironment(this.#place.paths, this.spec.environment, {
-      ...more,
-      EVENKEEL_LAB: this.#place.lab,
-      EVENKEEL_LAB_NODE: this.name,
-      [MARK]: mark,
-    });
-  }
-
   #freeName(wanted: string): string {
     const taken = new Set(this.processes().flatMap((one) => one.program ?? []));
     let name = wanted;
@@ -303,37 +242,10 @@ interface IpAddressShow {
   readonly addr_info: readonly { readonly local: string; readonly prefixlen: number; readonly scope: string }[];
 }
 
-function nsenter(place: NodePlace, target: ProcessIdentity, namespaces: readonly string[]): string[] {
-  const user = place.rootless ? ["-U", "--preserve-credentials"] : [];
-  return ["-t", String(target.pid), ...user, ...namespaces, "--"];
-}
-
-/**
- * nsenter enters a pid namespace by a child, the minder; its child becomes the program, which is told by its mark. -1 when
- * it ended before it was seen.
- */
-async function startedBy(entering: ChildProcess, name: string, exited: Promise<number>): Promise<number> {
-  let ended = false;
-  exited.then(() => {
-    ended = true;
-  });
-  for (let looks = 0; !ended && entering.pid !== undefined; looks++) {
-    const [, , program] = treeOf(processTable(), entering.pid);
-    // The environment of one that runs as somebody else cannot be read.
-    if (program !== undefined && (startEnvironment(program.pid, MARK) === name || looks > 200)) return program.pid;
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-  return -1;
-}
-
 /** Both signals are acted on a little later than they are sent; a process in the middle of a system call may take longer. */
 async function tookEffect(pids: readonly number[]): Promise<void> {
   for (let waited = 0; waited < 1_000; waited++) {
     if (pids.every((pid) => /[TZX]/.test(readProcess(pid)?.state ?? "X"))) return;
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
-}
-
-function statusOf(code: number | null, signal: NodeJS.Signals | null): number {
-  return signal === null ? (code ?? 1) : 128 + constants.signals[signal];
 }

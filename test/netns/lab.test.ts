@@ -142,8 +142,8 @@ test("a spawned program has a log, an exit status and a name of its own", async 
   const third = await a.spawn(["sleep", "1004"]);
   assert.deepEqual([second.name, third.name], ["sleep", "sleep-2"]);
   assert.equal(readProcess(third.hostPid)?.name, "sleep");
-  await third.signal("SIGKILL");
-  assert.equal(await third.exited, 137);
+  await third.signal("SIGINT");
+  assert.equal(await third.exited, 130);
   assert.equal(isAlive({ pid: second.hostPid, startTicks: readProcess(second.hostPid)?.startTicks ?? 0 }), true);
 });
 

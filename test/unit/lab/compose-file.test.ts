@@ -126,6 +126,7 @@ test("x-evenkeel says what runs in place of the image's command", () => {
 
 test("variables are replaced as docker compose does it", () => {
   const text =
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is compose's
     'services:\n  a:\n    command: "echo ${WHO:-nobody} $WHO ${NONE:-nobody} ${NONE-} $$PATH"\n    environment: [WHO, B=2]\n';
   const { command } = nodeOf(read("docker-compose.yml", text, {}, { WHO: "me" }).topology, "a").programs[0] ?? {};
   assert.deepEqual(command, ["sh", "-c", "echo me me nobody  $PATH"]);
