@@ -2,7 +2,8 @@
 
 import { rmSync, writeFileSync } from "node:fs";
 import { standardErrorLog } from "../daemon/log/log.ts";
-import { ConfigurationRefused, Supervisor } from "../daemon/supervisor/supervisor.ts";
+import { ConfigurationRefused } from "../daemon/supervisor/running-configuration.ts";
+import { Supervisor } from "../daemon/supervisor/supervisor.ts";
 import { VERSION } from "../daemon/version.ts";
 import { socketPath } from "./control-client.ts";
 
@@ -16,37 +17,53 @@ export interface RunOptions {
 export async function run(options: RunOptions): Promise<void> {
   const log = standardErrorLog(process.env, process.stderr.isTTY === true);
   log.write("info", `Starting evenkeel ${VERSION} (Node ${process.version}), pid=${process.pid}`);
-  const pidFile = options.pidFile;
-  let supervisor: Supervisor | undefined;
-  let stopCause: string | undefined;
+  const supervisor = new Supervisor({
+    files: options.file,
+    configId: options.configId,
+    socketPath: socketPath(options.socket),
+    log,
+  });
+  let started = false;
+  let stopping = false;
+  let reloadCause: string | undefined;
   const stop = async (cause: string) => {
-    stopCause = cause;
-    if (supervisor === undefined) return;
+    stopping = true;
     await supervisor.stop(cause);
-    if (pidFile !== undefined) rmSync(pidFile, { force: true });
+    if (options.pidFile !== undefined && started) rmSync(options.pidFile, { force: true });
     process.exit(0);
+  };
+  const reload = (cause: string) => {
+    if (started) void supervisor.reload(cause);
+    else reloadCause = cause;
   };
   process.on("SIGTERM", () => void stop("SIGTERM"));
   process.on("SIGINT", () => void stop("SIGINT"));
-  process.on("SIGHUP", () => void supervisor?.reload("SIGHUP"));
+  process.on("SIGHUP", () => reload("SIGHUP"));
+  // By default one of them opens Node's debugger and the other ends the process.
+  for (const signal of ["SIGUSR1", "SIGUSR2"] as const)
+    process.on(signal, () => log.write("notice", `${signal} ignored: evenkeel status and evenkeel reload do its work`));
   try {
-    supervisor = await Supervisor.start({
-      files: options.file,
-      configId: options.configId,
-      socketPath: socketPath(options.socket),
-      log,
-    });
+    await supervisor.start();
+    if (stopping) return;
+    if (options.pidFile !== undefined) await writePidFile(options.pidFile, supervisor);
   } catch (error) {
-    const lines =
-      error instanceof ConfigurationRefused ? error.lines : [error instanceof Error ? error.message : String(error)];
+    const refused = error instanceof ConfigurationRefused;
+    const lines = refused ? error.lines : [error instanceof Error ? error.message : String(error)];
     for (const line of lines) log.write("err", line);
-    log.write(
-      "err",
-      error instanceof ConfigurationRefused ? "Not started: evenkeel check shows the places" : "Not started",
-    );
-    process.exit(error instanceof ConfigurationRefused ? 2 : 1);
+    log.write("err", refused ? "Not started: evenkeel check shows the places" : "Not started");
+    process.exit(refused ? 2 : 1);
   }
-  if (pidFile !== undefined) writeFileSync(pidFile, `${process.pid}\n`);
+  started = true;
   log.write("info", "Startup complete");
-  if (stopCause !== undefined) await stop(stopCause);
+  if (reloadCause !== undefined) reload(reloadCause);
+}
+
+/** @throws {Error} when it cannot be written, after everything was stopped again */
+async function writePidFile(path: string, supervisor: Supervisor): Promise<void> {
+  try {
+    writeFileSync(path, `${process.pid}\n`);
+  } catch (error) {
+    await supervisor.stop("no pid file");
+    throw error;
+  }
 }

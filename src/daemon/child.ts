@@ -5,23 +5,25 @@
  * and removes the files (`tidy`) that the supervisor can no longer remove itself.
  */
 
-import { rmSync } from "node:fs";
+import { rmSync, statSync } from "node:fs";
 import { flushCompileCache } from "node:module";
 import { type EventBody, eventNow } from "./events.ts";
 import type { Log } from "./log/log.ts";
-import type { FromChild, StartMessage, ToChild } from "./messages.ts";
+import type { FromChild, StartMessage, StopOrder, ToChild } from "./messages.ts";
 
 export interface ChildRole {
   start(message: StartMessage): Promise<void>;
   message(message: Exclude<ToChild, StartMessage>): void;
-  /** Resolves when nothing is left to do; the process then exits. */
-  stop(hardAfterMs: number | undefined): Promise<void>;
+  /** Resolves when nothing is left to do; the process then exits. May be called again with more of a hurry. */
+  stop(order: StopOrder): Promise<void>;
   /** Answers `query`. */
   snapshot(): unknown;
 }
 
-/** Longest that an orphan waits for connections to finish, milliseconds. */
-const ORPHAN_GRACE_MS = 5_000;
+/** What an orphan may still do: finish within this time, milliseconds. */
+const ORPHANED: StopOrder = { hardAfterMs: 5_000, replaced: false };
+/** Longest wait for the supervisor to take the last message, milliseconds. */
+const FAREWELL_MS = 1_000;
 
 export function tellSupervisor(message: FromChild): void {
   if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
@@ -31,26 +33,20 @@ export const tellEvent = (body: EventBody): void => tellSupervisor({ type: "even
 
 /** Runs `role` in this process until the supervisor stops it or dies. A start that throws is logged and ends the process. */
 export function serveSupervisor(role: ChildRole, log: Log): void {
-  let tidy: readonly string[] = [];
-  let stopping: Promise<void> | undefined;
-  const stop = (hardAfterMs: number | undefined): Promise<void> => {
-    stopping ??= role.stop(hardAfterMs).finally(() => process.exit());
-    return stopping;
+  let tidy: readonly TidyFile[] = [];
+  const dies = (error: unknown) => {
+    log.write("alert", error instanceof Error ? error.message : String(error));
+    process.exit(1);
   };
+  const stop = (order: StopOrder) => void role.stop(order).then(() => leave(role.snapshot()), dies);
   process.on("message", (message: ToChild) => {
     switch (message.type) {
       case "start":
-        tidy = message.tidy;
-        role.start(message).then(
-          () => tellSupervisor({ type: "ready" }),
-          (error: unknown) => {
-            log.write("alert", error instanceof Error ? error.message : String(error));
-            process.exit(1);
-          },
-        );
+        tidy = message.tidy.flatMap(rememberFile);
+        role.start(message).then(() => tellSupervisor({ type: "ready" }), dies);
         break;
       case "stop":
-        void stop(message.hardAfterMs);
+        stop(message);
         break;
       case "query":
         tellSupervisor({ type: "answer", id: message.id, value: role.snapshot() });
@@ -60,14 +56,38 @@ export function serveSupervisor(role: ChildRole, log: Log): void {
     }
   });
   process.on("disconnect", () => {
-    if (stopping !== undefined) return;
-    void stop(ORPHAN_GRACE_MS);
-    for (const path of tidy) rmSync(path, { force: true });
+    stop(ORPHANED);
+    for (const file of tidy) removeFile(file);
   });
-  // A terminal sends SIGINT to the whole group; the supervisor decides what its children do about it.
-  for (const signal of ["SIGINT", "SIGHUP"] as const) process.on(signal, () => undefined);
-  process.on("SIGTERM", () => void stop(ORPHAN_GRACE_MS));
+  // A terminal, or systemd, signals the whole group; the supervisor decides what its children do about it, and when.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const)
+    process.on(signal, () => undefined);
   tellSupervisor({ type: "hello" });
   // Now, because a proxy soon is a user that may not write there, and a child that is killed never would.
   flushCompileCache();
+}
+
+function leave(snapshot: unknown): void {
+  if (!process.connected) process.exit();
+  setTimeout(() => process.exit(), FAREWELL_MS);
+  const farewell: FromChild = { type: "farewell", value: snapshot };
+  process.send?.(farewell, undefined, undefined, () => process.exit());
+}
+
+/** A file of the supervisor's, with its number: a supervisor that was started since may have put another one there. */
+interface TidyFile {
+  readonly path: string;
+  readonly inode: number;
+}
+
+function rememberFile(path: string): TidyFile[] {
+  const status = statSync(path, { throwIfNoEntry: false });
+  return status === undefined ? [] : [{ path, inode: status.ino }];
+}
+
+/** A proxy may not any more; then one of its siblings does. */
+function removeFile({ path, inode }: TidyFile): void {
+  try {
+    if (statSync(path).ino === inode) rmSync(path);
+  } catch {}
 }

@@ -59,8 +59,15 @@ export type ToChild =
   | { readonly type: "query"; readonly id: number }
   /** The sum over all proxies that a statistics page asked for. */
   | { readonly type: "collected"; readonly id: number; readonly statistics: ProxyStatistics }
-  /** Finish what is under way and exit. A vrrp child hands its addresses over first. */
-  | { readonly type: "stop"; readonly hardAfterMs: number | undefined };
+  | ({ readonly type: "stop" } & StopOrder);
+
+/** Finish what is under way and exit. May come again, when there is more of a hurry. */
+export interface StopOrder {
+  /** Cut what is not finished by then; undefined: when it is finished. */
+  readonly hardAfterMs: number | undefined;
+  /** Another process has taken over: idle clients may stay until they ask again. */
+  readonly replaced: boolean;
+}
 
 export type FromChild =
   /** Loaded and waiting for `start`. */
@@ -69,5 +76,7 @@ export type FromChild =
   | { readonly type: "ready" }
   | { readonly type: "event"; readonly event: DaemonEvent }
   | { readonly type: "answer"; readonly id: number; readonly value: unknown }
+  /** The snapshot of a child that exits now. */
+  | { readonly type: "farewell"; readonly value: unknown }
   | { readonly type: "server-status"; readonly report: ServerReport }
   | { readonly type: "collect"; readonly id: number };

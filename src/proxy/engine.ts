@@ -107,13 +107,15 @@ export class ProxyEngine {
 
   /** Takes over what the health checks found. Unknown names are ignored (a status may cross a reload). */
   setServerStatus(backend: string, server: string, status: ServerStatus): void {
+    this.#runtime.timers.tick();
     const known = this.#backends.get(backend);
     const found = known?.servers.find((candidate) => candidate.name === server);
     if (found !== undefined) known?.setStatus(found, status);
   }
 
   statistics(): ProxyStatistics {
-    const now = this.#runtime.timers.now();
+    this.#runtime.timers.tick();
+    const now = this.#runtime.timers.now;
     const { frontends } = this.#configuration;
     return {
       pids: [this.#pid],
@@ -137,6 +139,7 @@ export class ProxyEngine {
    */
   softStop(idle: "close" | "keep" = "close"): Promise<void> {
     const { hardStopAfter } = this.#configuration.global;
+    this.#runtime.timers.tick();
     if (!this.#runtime.stopping) {
       this.#runtime.stopping = true;
       this.#runtime.timers.setAfter(this.#hardStopTimer, hardStopAfter);
@@ -156,6 +159,7 @@ export class ProxyEngine {
 
   /** Cuts everything now. */
   hardStop(): void {
+    this.#runtime.timers.tick();
     this.#runtime.stopping = true;
     for (const frontend of this.#frontends.values()) {
       frontend.close();

@@ -55,7 +55,7 @@ export class HttpClient implements ConnectionHandler, ClientSession, TimerOwner 
   }
 
   begin(): void {
-    this.#acceptedAt = this.runtime.timers.now();
+    this.#acceptedAt = this.runtime.timers.now;
     this.runtime.timers.setAfter(this.#timer, this.#timers.request);
   }
 
@@ -63,12 +63,14 @@ export class HttpClient implements ConnectionHandler, ClientSession, TimerOwner 
 
   received(bytes: Uint8Array): void {
     if (this.#closing) return;
+    this.runtime.timers.tick();
     if (this.#stream === undefined && this.#beganAt === undefined) this.#requestBegins();
     this.reader.receive(bytes);
     this.pump();
   }
 
   ended(): void {
+    this.runtime.timers.tick();
     this.hasEnded = true;
     if (this.#closing) return;
     this.reader.receiveEnd();
@@ -76,6 +78,7 @@ export class HttpClient implements ConnectionHandler, ClientSession, TimerOwner 
   }
 
   drained(): void {
+    this.runtime.timers.tick();
     this.output.drained();
     if (this.#closing) this.#linger();
     else if (this.#stream !== undefined) this.#stream.clientDrained();
@@ -83,6 +86,7 @@ export class HttpClient implements ConnectionHandler, ClientSession, TimerOwner 
   }
 
   closed(): void {
+    this.runtime.timers.tick();
     const stream = this.#stream;
     if (stream !== undefined) stream.clientClosed();
     else if (!this.#closing && (this.answered === 0 || this.#beganAt !== undefined)) this.#endUnread("C", 400, false);
@@ -196,7 +200,7 @@ export class HttpClient implements ConnectionHandler, ClientSession, TimerOwner 
   }
 
   #requestBegins(): void {
-    this.#beganAt = this.runtime.timers.now();
+    this.#beganAt = this.runtime.timers.now;
     this.#beganMs = this.runtime.wallClockMs();
     // The first request's time runs since the connection was accepted.
     if (this.answered > 0) this.runtime.timers.setAfter(this.#timer, this.#timers.request);
@@ -215,7 +219,7 @@ export class HttpClient implements ConnectionHandler, ClientSession, TimerOwner 
     const silent = this.#beganAt === undefined;
     if (silent) {
       this.#beganAt = this.#acceptedAt;
-      this.#beganMs = this.runtime.wallClockMs() - elapsedMs(this.#acceptedAt, this.runtime.timers.now());
+      this.#beganMs = this.runtime.wallClockMs() - elapsedMs(this.#acceptedAt, this.runtime.timers.now);
     }
     const record = this.#record();
     record.status = status;
@@ -223,9 +227,9 @@ export class HttpClient implements ConnectionHandler, ClientSession, TimerOwner 
     record.silent = silent;
     counters.ereq++;
     counters.reqTot++;
-    counters.reqRate.hit(this.runtime.timers.now());
-    record.end(this.runtime.timers.now());
-    record.log(this.runtime.timers.now());
+    counters.reqRate.hit(this.runtime.timers.now);
+    record.end(this.runtime.timers.now);
+    record.log(this.runtime.timers.now);
     if (answer) this.output.data(closingPage(status, configuration.errorFiles));
     this.close();
   }

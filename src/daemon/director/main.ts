@@ -1,6 +1,5 @@
 /** The director process: runs the health checks once for all proxies and tells what came of them. */
 
-import { hostname } from "node:os";
 import type { LogLevel, ProxyConfiguration } from "../../config/model/proxy.ts";
 import type { ServerStatus } from "../../health/status.ts";
 import { monotonicNow } from "../../sys/clock.ts";
@@ -22,7 +21,7 @@ serveSupervisor(
       if (message.child !== "director") throw new Error(`a director was started as ${message.child}`);
       configuration = message.configuration;
       const { global } = configuration;
-      targets = new TargetLog({ hostname: global.node ?? hostname(), tag: global.logTag, pid: process.ppid });
+      targets = new TargetLog({ tag: global.logTag, pid: process.ppid });
       director = new Director({
         configuration,
         clock: { now: monotonicNow, wallMs: Date.now },
@@ -40,7 +39,7 @@ serveSupervisor(
     },
     async stop() {
       director?.stop();
-      targets?.close();
+      await targets?.close();
     },
     snapshot: () => director?.statuses(),
   },

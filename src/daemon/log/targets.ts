@@ -13,8 +13,10 @@ import type { LogSink } from "../../proxy/engine.ts";
 import { formatLogLine } from "../../proxy/log-line.ts";
 import { openUnixDatagram, type UnixDatagram } from "../../sys/unix-datagram.ts";
 
+/** A socket that could not be opened never says that it sent. */
+const LONGEST_FLUSH_MS = 500;
+
 export interface LogIdentity {
-  readonly hostname: string;
   readonly tag: string;
   readonly pid: number;
 }
@@ -25,6 +27,9 @@ export class TargetLog implements LogSink {
   readonly #unix = new Map<string, UnixDatagram>();
   /** Lines that no target took. */
   dropped = 0;
+  /** Datagrams that Node still holds. */
+  #pending = 0;
+  #flushed: () => void = () => undefined;
 
   constructor(identity: LogIdentity) {
     this.#identity = identity;
@@ -32,14 +37,22 @@ export class TargetLog implements LogSink {
 
   write(target: LogTarget, level: LogLevel, message: string): void {
     const now = new Date();
-    const header = { ...this.#identity, timeMs: now.getTime(), utcOffsetMinutes: -now.getTimezoneOffset() };
+    // Without `log-send-hostname` HAProxy leaves the host name out.
+    const header = {
+      ...this.#identity,
+      hostname: "",
+      timeMs: now.getTime(),
+      utcOffsetMinutes: -now.getTimezoneOffset(),
+    };
     const line = formatLogLine(target, level, header, message);
     if (line === undefined) return;
     const { to } = target;
     switch (to.kind) {
       case "udp":
+        this.#pending++;
         this.#socket(isIpv4(to.address) ? 4 : 6).send(line, to.port, to.address, (error) => {
           if (error) this.dropped++;
+          if (--this.#pending === 0) this.#flushed();
         });
         break;
       case "unix":
@@ -54,7 +67,14 @@ export class TargetLog implements LogSink {
     }
   }
 
-  close(): void {
+  /** Lets go when what was written has left. */
+  async close(): Promise<void> {
+    if (this.#pending > 0) {
+      await new Promise<void>((resolve) => {
+        this.#flushed = resolve;
+        setTimeout(resolve, LONGEST_FLUSH_MS);
+      });
+    }
     for (const socket of this.#udp.values()) socket.close();
     for (const socket of this.#unix.values()) socket.close();
   }

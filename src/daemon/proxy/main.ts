@@ -10,16 +10,21 @@ import type { ProxyStatistics } from "../../proxy/statistics.ts";
 import { SystemError } from "../../sys/addon.ts";
 import { monotonicNow } from "../../sys/clock.ts";
 import { NetTransport } from "../../sys/net-transport.ts";
-import { dropTo, lookupGroup, lookupUser } from "../../sys/privileges.ts";
+import { dropTo } from "../../sys/privileges.ts";
 import { serveSupervisor, tellSupervisor } from "../child.ts";
 import { standardErrorLog } from "../log/log.ts";
 import { TargetLog } from "../log/targets.ts";
-import type { StartMessage, ToChild } from "../messages.ts";
+import type { StartMessage, StopOrder, ToChild } from "../messages.ts";
+import { proxyIdentity } from "./identity.ts";
 
 const log = standardErrorLog(process.env, process.stderr.isTTY === true);
 const collecting = new Map<number, (statistics: ProxyStatistics) => void>();
 let nextCollection = 1;
 let engine: ProxyEngine | undefined;
+let traffic: TargetLog | undefined;
+
+/** Longest wait for the other proxies' figures, milliseconds. */
+const COLLECT_WITHIN_MS = 3_000;
 
 serveSupervisor(
   {
@@ -27,16 +32,18 @@ serveSupervisor(
       if (message.child !== "proxy") throw new Error(`a proxy was started as ${message.child}`);
       const { configuration, pid } = message;
       const host = configuration.global.node ?? hostname();
+      traffic = new TargetLog({ tag: configuration.global.logTag, pid });
       engine = new ProxyEngine({
         configuration,
         transport: new NetTransport(),
         clock: { now: monotonicNow, wallClockMs: Date.now },
-        log: new TargetLog({ hostname: host, tag: configuration.global.logTag, pid }),
+        log: traffic,
         random: Math.random,
         collect,
         hostname: host,
         pid,
         version: message.version,
+        processes: configuration.global.nbthread,
       });
       for (const { backend, server, status } of message.statuses) engine.setServerStatus(backend, server, status);
       dropPrivileges(configuration.global);
@@ -48,54 +55,50 @@ serveSupervisor(
         engine?.setServerStatus(backend, server, status);
       } else if (message.type === "collected") {
         collecting.get(message.id)?.(message.statistics);
-        collecting.delete(message.id);
       }
     },
-    async stop(hardAfterMs: number | undefined) {
+    async stop({ hardAfterMs, replaced }: StopOrder) {
       if (engine === undefined) return;
       const running = engine;
       const timer = hardAfterMs === undefined ? undefined : setTimeout(() => running.hardStop(), hardAfterMs);
-      await running.softStop();
+      await running.softStop(replaced ? "keep" : "close");
       clearTimeout(timer);
+      await traffic?.close();
     },
     snapshot: () => engine?.statistics(),
   },
   log,
 );
 
-/** The sum over all proxy processes; without a supervisor to ask, this one's figures. */
+/** The sum over all proxy processes; without a supervisor that answers, this one's figures. */
 function collect(): Promise<ProxyStatistics> {
   return new Promise((resolve, reject) => {
     if (engine === undefined) return reject(new Error("not started"));
-    if (!process.connected) return resolve(engine.statistics());
+    const own = engine;
+    if (!process.connected) return resolve(own.statistics());
     const id = nextCollection++;
-    collecting.set(id, resolve);
+    const timer = setTimeout(() => finish(own.statistics()), COLLECT_WITHIN_MS);
+    const finish = (statistics: ProxyStatistics) => {
+      clearTimeout(timer);
+      collecting.delete(id);
+      resolve(statistics);
+    };
+    collecting.set(id, finish);
     tellSupervisor({ type: "collect", id });
   });
 }
 
-/** `user`, `group`, `uid`, `gid` of `global`; without any of them root becomes nobody. */
 function dropPrivileges(global: ProxyGlobal): void {
   if (process.getuid?.() !== 0) return;
-  const user = global.user === undefined ? undefined : lookupUser(global.user);
-  if (global.user !== undefined && user === undefined) throw new Error(`user ${global.user} does not exist`);
-  const named = global.uid ?? user?.uid;
-  const fallback = lookupUser("nobody");
-  const uid = named ?? fallback?.uid ?? 65534;
-  const gid =
-    global.gid ??
-    (global.group === undefined ? undefined : lookupGroup(global.group)) ??
-    user?.gid ??
-    fallback?.gid ??
-    65534;
-  if (uid === 0) return;
+  const identity = proxyIdentity(global);
+  if (identity.uid === 0) return;
   try {
-    dropTo({ uid, gid });
+    dropTo(identity);
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
     log.write(
       "warning",
-      `proxy stays user 0: changing to user ${uid} failed (${error.code}); inside a user namespace that maps one user only, this is as expected`,
+      `proxy stays user 0: changing to user ${identity.uid} failed (${error.code}); inside a user namespace that maps one user only, this is as expected`,
     );
   }
 }

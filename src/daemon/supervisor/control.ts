@@ -1,11 +1,14 @@
 /**
  * The control socket: a request is one JSON line, the answer one JSON line, or for `events` a line an event until the
- * reader goes away. Reachable for root only (mode 0600).
+ * reader goes away. docs/reference/control-socket.md. Reachable for its owner only (mode 0600).
+ *
+ * A client is read no faster than it takes its answers, so whatever it does it cannot grow the supervisor.
  */
 
-import { chmodSync, mkdirSync, rmSync } from "node:fs";
+import { lstatSync, mkdirSync, rmSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
+import { listenUnix } from "../../sys/listen.ts";
 import type { DaemonEvent } from "../events.ts";
 
 export interface ControlRequest {
@@ -23,8 +26,10 @@ export interface ControlCommands {
 
 const LONGEST_REQUEST_BYTES = 64 * 1024;
 const KEPT_EVENTS = 1_000;
-/** A reader of events that is this far behind is cut off, so that it cannot grow the supervisor. */
+/** A reader of events that is this far behind is cut off. */
 const MOST_UNREAD_BYTES = 1024 * 1024;
+/** Clients at a time; more of them wait. */
+const MOST_CLIENTS = 1_000;
 
 export class ControlServer {
   readonly path: string;
@@ -36,21 +41,21 @@ export class ControlServer {
   /** @throws {Error} naming the path, when it cannot listen or somebody does already. */
   static async open(path: string, commands: ControlCommands): Promise<ControlServer> {
     if (await answers(path)) throw new Error(`evenkeel is already running: ${path} answers`);
-    mkdirSync(dirname(path), { recursive: true });
-    rmSync(path, { force: true });
     const control = new ControlServer(path, commands);
+    const fd = listenAt(path);
     await new Promise<void>((resolve, reject) => {
       control.#server.once("error", reject);
-      control.#server.listen(path, resolve);
+      control.#server.listen({ fd }, resolve);
     });
-    chmodSync(path, 0o600);
     return control;
   }
 
   private constructor(path: string, commands: ControlCommands) {
     this.path = path;
     this.#commands = commands;
-    this.#server = createServer((socket) => this.#serve(socket));
+    // A client may close its half after the request, as `nc -N` does.
+    this.#server = createServer({ allowHalfOpen: true }, (socket) => void this.#serve(socket));
+    this.#server.maxConnections = MOST_CLIENTS;
   }
 
   publish(event: DaemonEvent): void {
@@ -69,45 +74,87 @@ export class ControlServer {
     rmSync(this.path, { force: true });
   }
 
-  #serve(socket: Socket): void {
-    let text = "";
-    socket.setEncoding("utf8");
+  async #serve(socket: Socket): Promise<void> {
     socket.on("error", () => undefined);
     socket.on("close", () => this.#readers.delete(socket));
-    socket.on("data", (chunk: string) => {
-      text += chunk;
-      for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n")) {
-        void this.#request(socket, text.slice(0, end));
-        text = text.slice(end + 1);
+    try {
+      for await (const line of requestLines(socket)) {
+        await this.#request(socket, line);
+        if (this.#readers.has(socket)) return;
       }
-      if (text.length > LONGEST_REQUEST_BYTES) socket.destroy();
-    });
+      socket.end();
+    } catch {
+      socket.destroy();
+    }
   }
 
   async #request(socket: Socket, line: string): Promise<void> {
-    const answer = (value: ControlAnswer) => socket.write(`${JSON.stringify(value)}\n`);
     const command = commandOf(line);
     switch (command) {
       case "status":
       case "reload":
-        try {
-          answer({ ok: true, value: await this.#commands[command]() });
-        } catch (error) {
-          answer({ ok: false, error: error instanceof Error ? error.message : String(error) });
-        }
+        await send(socket, await this.#answer(command));
         break;
       case "events":
       case "recent-events":
         for (const event of this.#recent) socket.write(`${JSON.stringify(event)}\n`);
-        if (command === "events") this.#readers.add(socket);
-        else socket.end();
+        if (command === "recent-events") {
+          socket.end();
+          break;
+        }
+        this.#readers.add(socket);
+        // What it says from now on is not a request; reading on shows when it leaves.
+        socket.on("end", () => socket.end());
+        socket.resume();
         break;
       default:
-        answer({
+        await send(socket, {
           ok: false,
           error: 'expected a line like {"command":"status"}; commands: status, events, recent-events, reload',
         });
     }
+  }
+
+  async #answer(command: "status" | "reload"): Promise<ControlAnswer> {
+    try {
+      return { ok: true, value: await this.#commands[command]() };
+    } catch (error) {
+      return { ok: false, error: error instanceof Error ? error.message : String(error) };
+    }
+  }
+}
+
+/** Resolves when the client has taken it, or has gone. */
+function send(socket: Socket, answer: ControlAnswer): Promise<void> {
+  return new Promise((resolve) => socket.write(`${JSON.stringify(answer)}\n`, () => resolve()));
+}
+
+/** @throws {Error} for a line that does not end */
+async function* requestLines(socket: Socket): AsyncGenerator<string> {
+  let text = "";
+  socket.setEncoding("utf8");
+  for await (const chunk of socket.iterator({ destroyOnReturn: false })) {
+    text += chunk;
+    for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n")) {
+      const line = text.slice(0, end);
+      text = text.slice(end + 1);
+      yield line;
+    }
+    if (text.length > LONGEST_REQUEST_BYTES) throw new Error("a request without an end");
+  }
+}
+
+/** Takes the place of a socket that nobody answers at, and of nothing else. @throws {Error} in one line */
+function listenAt(path: string): number {
+  try {
+    const there = lstatSync(path, { throwIfNoEntry: false });
+    if (there !== undefined && !there.isSocket()) throw new Error("there is something else that is not a socket");
+    // /run/evenkeel is ours to make, and goes with every restart of the machine; a path with more missing is a mistake.
+    const folder = dirname(path);
+    if (lstatSync(folder, { throwIfNoEntry: false }) === undefined) mkdirSync(folder);
+    return listenUnix(path, 0o600);
+  } catch (error) {
+    throw new Error(`control socket ${path}: ${error instanceof Error ? error.message : error}`);
   }
 }
 

@@ -2,12 +2,13 @@
  * One child process under the supervisor: started, started again with a back-off when it dies, asked, stopped.
  *
  * Knows nothing of what the child does; the start message is made anew for every start, so that a restarted child gets
- * the present configuration.
+ * the present configuration. A child that ends before it was ready for the first time is not started again: whoever wanted
+ * it learns so from `ready` and decides.
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import type { FromChild, StartMessage, ToChild } from "../messages.ts";
+import type { FromChild, StartMessage, StopOrder, ToChild } from "../messages.ts";
 
 export interface ChildPlan {
   /** `vrrp`, `director`, `proxy 1`. */
@@ -17,11 +18,14 @@ export interface ChildPlan {
   readonly nodeOptions: readonly string[];
   /** Descriptors to hand down; they become 4, 5, … in the child. */
   readonly descriptors: readonly number[];
-  startMessage(): StartMessage;
-  onMessage(message: Exclude<FromChild, { type: "hello" | "ready" | "answer" }>): void;
+  startMessage(child: ManagedChild): StartMessage;
+  onMessage(message: ChildReport): void;
   onStarted(pid: number, cause: string): void;
-  onExited(pid: number, cause: string, restartInMs: number | undefined): void;
+  /** `snapshot`: the last that was heard from it. */
+  onExited(pid: number, cause: string, restartInMs: number | undefined, snapshot: unknown): void;
 }
+
+export type ChildReport = Exclude<FromChild, { type: "hello" | "ready" | "answer" | "farewell" }>;
 
 export const FIRST_INHERITED_DESCRIPTOR = 4;
 
@@ -30,27 +34,34 @@ const LONGEST_BACKOFF_MS = 10_000;
 /** A child that ran this long starts with the shortest back-off again. */
 const HEALTHY_AFTER_MS = 30_000;
 const ANSWER_WITHIN_MS = 1_000;
+/** A child that is not ready by then hangs. */
+const READY_WITHIN_MS = 30_000;
 
 export class ManagedChild {
   readonly plan: ChildPlan;
   restarts = 0;
   startedAtMs = 0;
-  readonly ready: Promise<void>;
+  /** False: it has ended before it was. */
+  readonly ready: Promise<boolean>;
   readonly exited: Promise<void>;
   #process: ChildProcess | undefined;
   #backoffMs = SHORTEST_BACKOFF_MS;
   #retry: NodeJS.Timeout | undefined;
   #stopping = false;
+  #wasReady = false;
+  #snapshot: unknown;
+  readonly #readyTimer: NodeJS.Timeout;
   #nextQuestion = 1;
-  readonly #questions = new Map<number, (value: unknown) => void>();
-  #becameReady: () => void = () => undefined;
+  readonly #questions = new Map<number, () => void>();
+  #settleReady: (ready: boolean) => void = () => undefined;
   #gone: () => void = () => undefined;
 
   constructor(plan: ChildPlan) {
     this.plan = plan;
     this.ready = new Promise((resolve) => {
-      this.#becameReady = resolve;
+      this.#settleReady = resolve;
     });
+    this.#readyTimer = setTimeout(() => this.#process?.kill("SIGKILL"), READY_WITHIN_MS);
     this.exited = new Promise((resolve) => {
       this.#gone = resolve;
     });
@@ -65,26 +76,26 @@ export class ManagedChild {
     if (this.#process?.connected) this.#process.send(message, () => undefined);
   }
 
-  /** The child's snapshot; undefined when it is not running or too busy to answer. */
+  /** The child's snapshot: an older one when it is too busy to answer; undefined when it never did or does not run. */
   ask(): Promise<unknown> {
-    if (!this.#process?.connected) return Promise.resolve(undefined);
+    if (!this.#process?.connected) return Promise.resolve(this.#snapshot);
     const id = this.#nextQuestion++;
     return new Promise((resolve) => {
-      const timer = setTimeout(() => this.#answer(id, undefined), ANSWER_WITHIN_MS);
-      this.#questions.set(id, (value) => {
+      const timer = setTimeout(() => this.#answer(id), ANSWER_WITHIN_MS);
+      this.#questions.set(id, () => {
         clearTimeout(timer);
-        resolve(value);
+        resolve(this.#snapshot);
       });
       this.send({ type: "query", id });
     });
   }
 
-  /** Asks the child to finish; `exited` tells when it has. */
-  stop(hardAfterMs: number | undefined): Promise<void> {
+  /** Asks the child to finish; resolves when it has ended. */
+  stop(order: StopOrder): Promise<void> {
     this.#stopping = true;
     clearTimeout(this.#retry);
     if (this.#process === undefined) this.#gone();
-    else this.send({ type: "stop", hardAfterMs });
+    else this.send({ type: "stop", ...order });
     return this.exited;
   }
 
@@ -101,40 +112,57 @@ export class ManagedChild {
     this.#process = child;
     this.startedAtMs = Date.now();
     child.on("message", (message: FromChild) => {
-      if (message.type === "hello") this.send(this.plan.startMessage());
-      else if (message.type === "ready") this.#becameReady();
-      else if (message.type === "answer") this.#answer(message.id, message.value);
-      else this.plan.onMessage(message);
+      if (message.type === "hello") this.send(this.plan.startMessage(this));
+      else if (message.type === "ready") this.#isReady();
+      else if (message.type === "farewell") this.#snapshot = message.value;
+      else if (message.type === "answer") {
+        this.#snapshot = message.value;
+        this.#answer(message.id);
+      } else this.plan.onMessage(message);
     });
     child.on("error", (error) => this.#ended(child, `could not be started: ${error.message}`));
-    child.on("exit", (status, signal) =>
-      this.#ended(child, signal === null ? `exited with status ${status}` : `ended by ${signal}`),
-    );
+    child.on("exit", (status, signal) => {
+      const cause = signal === null ? `exited with status ${status}` : `ended by ${signal}`;
+      // Its farewell may still lie in the channel.
+      if (!child.connected) return this.#ended(child, cause);
+      child.once("disconnect", () => this.#ended(child, cause));
+      setTimeout(() => this.#ended(child, cause), ANSWER_WITHIN_MS);
+    });
     if (child.pid !== undefined) this.plan.onStarted(child.pid, cause);
   }
 
   #ended(child: ChildProcess, cause: string): void {
     if (this.#process !== child) return;
     this.#process = undefined;
-    for (const id of [...this.#questions.keys()]) this.#answer(id, undefined);
-    if (this.#stopping) {
-      this.plan.onExited(child.pid ?? 0, cause, undefined);
+    for (const id of [...this.#questions.keys()]) this.#answer(id);
+    const snapshot = this.#snapshot;
+    this.#snapshot = undefined;
+    if (this.#stopping || !this.#wasReady) {
+      clearTimeout(this.#readyTimer);
+      this.plan.onExited(child.pid ?? 0, cause, undefined, snapshot);
+      this.#settleReady(false);
       this.#gone();
       return;
     }
     if (Date.now() - this.startedAtMs >= HEALTHY_AFTER_MS) this.#backoffMs = SHORTEST_BACKOFF_MS;
     const wait = this.#backoffMs;
     this.#backoffMs = Math.min(this.#backoffMs * 2, LONGEST_BACKOFF_MS);
-    this.plan.onExited(child.pid ?? 0, cause, wait);
+    this.plan.onExited(child.pid ?? 0, cause, wait, snapshot);
     this.#retry = setTimeout(() => {
       this.restarts++;
       this.#start(`restart after it ${cause}`);
     }, wait);
   }
 
-  #answer(id: number, value: unknown): void {
+  #isReady(): void {
+    this.#wasReady = true;
+    clearTimeout(this.#readyTimer);
+    this.#settleReady(true);
+  }
+
+  #answer(id: number): void {
     const resolve = this.#questions.get(id);
     this.#questions.delete(id);
-    resolve?.(value);
+    resolve?.();
   }
 }

@@ -8,18 +8,16 @@
 import { inMilliseconds } from "../../base/time.ts";
 import type { Configuration } from "../../config/model/configuration.ts";
 import type { ProxyConfiguration } from "../../config/model/proxy.ts";
-import { worst } from "../../config/text/diagnostic.ts";
-import { renderDiagnostic } from "../../config/text/render.ts";
-import { mergeStatistics } from "../../proxy/merge.ts";
-import type { ProxyStatistics } from "../../proxy/statistics.ts";
-import { loadFromDisk } from "../configuration-files.ts";
+import type { VrrpConfiguration } from "../../config/model/vrrp.ts";
 import { type EventBody, eventNow } from "../events.ts";
 import type { Log } from "../log/log.ts";
-import type { FromChild, ServerReport } from "../messages.ts";
+import type { ServerReport, StopOrder } from "../messages.ts";
 import { VERSION } from "../version.ts";
 import { ControlServer } from "./control.ts";
-import { Listeners, type OpenListener } from "./listeners.ts";
-import { type ChildPlan, FIRST_INHERITED_DESCRIPTOR, ManagedChild } from "./managed-child.ts";
+import { Listeners } from "./listeners.ts";
+import { type ChildPlan, type ChildReport, ManagedChild } from "./managed-child.ts";
+import { Proxies } from "./proxies.ts";
+import { ConfigurationRefused, readConfiguration } from "./running-configuration.ts";
 import type { ReloadOutcome, StatusReport } from "./status.ts";
 
 export interface SupervisorOptions {
@@ -27,16 +25,6 @@ export interface SupervisorOptions {
   readonly configId: string | undefined;
   readonly socketPath: string;
   readonly log: Log;
-}
-
-/** A configuration that cannot be run; `lines` say why, as `evenkeel check` prints them. */
-export class ConfigurationRefused extends Error {
-  readonly lines: readonly string[];
-
-  constructor(lines: readonly string[]) {
-    super("the configuration has errors");
-    this.lines = lines;
-  }
 }
 
 /** How long a stop waits for requests under way when `hard-stop-after` says nothing, milliseconds. */
@@ -48,53 +36,86 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #log: Log;
   readonly #listeners: Listeners;
+  readonly #proxies: Proxies;
   readonly #startedAtMs = Date.now();
   readonly #statuses = new Map<string, ServerReport>();
-  readonly #retired = new Set<ManagedChild>();
-  #configuration: Configuration;
+  #configuration: Configuration = { vrrp: undefined, proxy: undefined };
   #control: ControlServer | undefined;
   #vrrp: ManagedChild | undefined;
   #director: ManagedChild | undefined;
-  #proxies: ManagedChild[] = [];
   #reloading: Promise<ReloadOutcome> | undefined;
+  #nextReload: Promise<ReloadOutcome> | undefined;
   #stopping: Promise<void> | undefined;
   #lastReload: (ReloadOutcome & { readonly time: string }) | undefined;
 
-  /**
-   * Starts everything and resolves once every child runs.
-   *
-   * @throws {ConfigurationRefused} when a file has an error; {Error} when a socket cannot be opened.
-   */
-  static async start(options: SupervisorOptions): Promise<Supervisor> {
-    const configuration = readConfiguration(options);
-    const supervisor = new Supervisor(options, configuration);
-    await supervisor.#startAll();
-    return supervisor;
-  }
-
-  private constructor(options: SupervisorOptions, configuration: Configuration) {
+  constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#log = options.log;
-    this.#configuration = configuration;
     this.#listeners = new Listeners(options.log);
+    this.#proxies = new Proxies({
+      tidy: [options.socketPath],
+      statuses: () => [...this.#statuses.values()],
+      start: (plan) => this.#child(plan, (child, message) => this.#heardFromProxy(child, message)),
+    });
   }
 
-  /** Hands addresses over, finishes requests, ends every child. */
+  /**
+   * Starts everything and resolves once every child runs, or a stop has come in between.
+   *
+   * @throws {ConfigurationRefused} when a file has an error; {Error} when a socket cannot be opened or a child not started.
+   */
+  async start(): Promise<void> {
+    const { files, configId, socketPath } = this.#options;
+    const { proxy, vrrp } = readConfiguration(files, configId, this.#log);
+    this.#configuration = { proxy, vrrp };
+    const listening = proxy === undefined ? undefined : this.#listeners.prepare(proxy);
+    listening?.commit();
+    this.#control = await ControlServer.open(socketPath, {
+      status: () => this.status(),
+      reload: () => this.reload("control socket"),
+    });
+    if (this.#stopping !== undefined) return this.#control.close();
+    this.#publish({ kind: "started", pid: process.pid, version: VERSION, files });
+    if (vrrp !== undefined && vrrp.instances.length > 0) this.#vrrp = this.#startVrrp(vrrp);
+    if (proxy !== undefined) {
+      this.#director = this.#startDirector(proxy);
+      this.#proxies.replace(this.#proxies.start(proxy, listening?.listeners ?? []));
+    }
+    const failed = await notReady(this.#children());
+    if (failed.length === 0 || this.#stopping !== undefined) return;
+    await this.stop(`${failed.join(", ")} could not be started`);
+    throw new Error(`${failed.join(", ")} could not be started`);
+  }
+
+  /** Hands addresses over, finishes requests, ends every child. Asked again, it waits for requests no longer. */
   stop(cause: string): Promise<void> {
-    this.#stopping ??= this.#stop(cause);
+    if (this.#stopping === undefined) this.#stopping = this.#stop(cause);
+    else for (const proxy of this.#proxies.all) void proxy.stop({ hardAfterMs: 0, replaced: false });
     return this.#stopping;
   }
 
   /** Reads the files again; a bad one changes nothing. */
   reload(cause: string): Promise<ReloadOutcome> {
-    this.#reloading ??= this.#reload(cause).finally(() => {
-      this.#reloading = undefined;
+    if (this.#reloading === undefined) {
+      this.#reloading = this.#reload(cause).finally(() => {
+        this.#reloading = undefined;
+      });
+      return this.#reloading;
+    }
+    // The one under way may have read the files before they got what this one is for.
+    this.#nextReload ??= this.#reloading.then(() => {
+      this.#nextReload = undefined;
+      return this.reload(cause);
     });
-    return this.#reloading;
+    return this.#nextReload;
   }
 
   async status(): Promise<StatusReport> {
-    const [vrrp, proxies] = await Promise.all([this.#vrrp?.ask(), this.#proxyStatistics()]);
+    const { proxy } = this.#configuration;
+    const [vrrp, proxies] = await Promise.all([
+      this.#vrrp?.ask(),
+      proxy === undefined ? undefined : this.#proxies.statistics(proxy),
+    ]);
     return {
       version: VERSION,
       node: process.version,
@@ -108,28 +129,11 @@ export class Supervisor {
         pid: child.pid,
         startedAt: new Date(child.startedAtMs).toISOString(),
         restarts: child.restarts,
-        retiring: this.#retired.has(child),
+        retiring: this.#proxies.isRetiring(child),
       })),
       vrrp: vrrp as StatusReport["vrrp"],
       proxy: proxies,
     };
-  }
-
-  async #startAll(): Promise<void> {
-    const { proxy, vrrp } = this.#configuration;
-    const listening = proxy === undefined ? undefined : this.#listeners.prepare(proxy);
-    this.#control = await ControlServer.open(this.#options.socketPath, {
-      status: () => this.status(),
-      reload: () => this.reload("control socket"),
-    });
-    listening?.commit();
-    this.#publish({ kind: "started", pid: process.pid, version: VERSION, files: this.#options.files });
-    if (vrrp !== undefined && vrrp.instances.length > 0) this.#vrrp = this.#startVrrp();
-    if (proxy !== undefined) {
-      this.#director = this.#startDirector();
-      this.#proxies = this.#startProxies(proxy, listening?.listeners ?? []);
-    }
-    await Promise.all(this.#children().map((child) => child.ready));
   }
 
   async #stop(cause: string): Promise<void> {
@@ -138,9 +142,12 @@ export class Supervisor {
     const hardStopAfter = this.#configuration.proxy?.global.hardStopAfter;
     const hardAfterMs = hardStopAfter === undefined ? STOP_GRACE_MS : inMilliseconds(hardStopAfter);
     // Addresses go first, while the proxies still answer: whoever comes through the VIP is served until it has moved.
-    if (this.#vrrp !== undefined) await ended(this.#vrrp, undefined, CHILD_WAIT_MS);
-    const rest = this.#children().filter((child) => child !== this.#vrrp);
-    await Promise.all(rest.map((child) => ended(child, hardAfterMs, hardAfterMs + CHILD_WAIT_MS)));
+    if (this.#vrrp !== undefined) await ended(this.#vrrp);
+    await Promise.all(
+      this.#children()
+        .filter((child) => child !== this.#vrrp)
+        .map((child) => ended(child, { hardAfterMs, replaced: false })),
+    );
     this.#listeners.close();
     this.#control?.close();
     this.#log.write("info", "Stopped evenkeel");
@@ -148,130 +155,113 @@ export class Supervisor {
 
   async #reload(cause: string): Promise<ReloadOutcome> {
     this.#log.write("info", "Reloading ...");
-    const outcome = await this.#apply();
+    const outcome = await this.#apply().catch(refusal);
     this.#lastReload = { time: new Date().toISOString(), ...outcome };
     this.#publish({ kind: "reload", result: outcome.result, cause, diagnostics: outcome.diagnostics });
     if (outcome.result === "refused") {
       for (const line of outcome.diagnostics) this.#log.write("err", line);
       this.#log.write("err", "Reload refused: the running configuration stays");
-    } else this.#log.write("info", "Reload complete");
+    } else this.#log.write("info", `Reload complete: ${outcome.result}`);
     return outcome;
   }
 
+  /** What may fail goes first: nothing that runs is touched before everything new stands ready. @throws {Error} otherwise */
   async #apply(): Promise<ReloadOutcome> {
-    if (this.#stopping !== undefined) return { result: "refused", diagnostics: ["evenkeel is stopping"] };
-    let next: Configuration;
-    let listening: ReturnType<Listeners["prepare"]> | undefined;
-    try {
-      next = readConfiguration(this.#options);
-      listening = next.proxy === undefined ? undefined : this.#listeners.prepare(next.proxy);
-    } catch (error) {
-      return { result: "refused", diagnostics: error instanceof ConfigurationRefused ? error.lines : [String(error)] };
-    }
+    if (this.#stopping !== undefined) throw new Error("evenkeel is stopping");
+    const { files, configId } = this.#options;
+    const next = readConfiguration(files, configId, this.#log);
     const before = this.#configuration;
-    this.#configuration = next;
     const vrrpChanged = changed(before.vrrp, next.vrrp);
     const proxyChanged = changed(before.proxy, next.proxy);
-    if (vrrpChanged) await this.#applyVrrp();
-    if (proxyChanged) await this.#applyProxy(listening?.listeners ?? []);
+    if (!vrrpChanged && !proxyChanged) return { result: "unchanged", diagnostics: [] };
+    const listening = next.proxy === undefined ? undefined : this.#listeners.prepare(next.proxy);
+    const runsVrrp = next.vrrp !== undefined && next.vrrp.instances.length > 0;
+    const vrrp = runsVrrp && this.#vrrp === undefined ? this.#startVrrp(next.vrrp) : undefined;
+    const director =
+      next.proxy !== undefined && this.#director === undefined ? this.#startDirector(next.proxy) : undefined;
+    const proxies =
+      next.proxy !== undefined && proxyChanged ? this.#proxies.start(next.proxy, listening?.listeners ?? []) : [];
+    const started = [vrrp, director, ...proxies].filter((child) => child !== undefined);
+    const failed = await notReady(started);
+    if (failed.length > 0 || this.#stopping !== undefined) {
+      await Promise.all(started.map((child) => ended(child, { hardAfterMs: 0, replaced: false })));
+      listening?.abandon();
+      throw new Error(`${failed.join(", ")} could not be started with the new configuration`);
+    }
+    this.#configuration = next;
+    if (vrrpChanged) await this.#applyVrrp(vrrp);
+    if (proxyChanged) await this.#applyProxy(director, proxies);
     if (listening === undefined) this.#listeners.close();
     else listening.commit();
-    return { result: vrrpChanged || proxyChanged ? "applied" : "unchanged", diagnostics: [] };
+    return { result: "applied", diagnostics: [] };
   }
 
-  async #applyVrrp(): Promise<void> {
+  async #applyVrrp(started: ManagedChild | undefined): Promise<void> {
     const { vrrp } = this.#configuration;
-    if (vrrp === undefined || vrrp.instances.length === 0) {
-      const old = this.#vrrp;
+    const old = this.#vrrp;
+    if (started !== undefined) this.#vrrp = started;
+    else if (vrrp === undefined || vrrp.instances.length === 0) {
+      if (old !== undefined) await ended(old);
       this.#vrrp = undefined;
-      if (old !== undefined) await ended(old, undefined, CHILD_WAIT_MS);
-    } else if (this.#vrrp === undefined) {
-      this.#vrrp = this.#startVrrp();
-      await this.#vrrp.ready;
-    } else this.#vrrp.send({ type: "reconfigure", vrrp });
+    } else old?.send({ type: "reconfigure", vrrp });
   }
 
-  /** New proxies first, then the old ones finish: both accept from the same sockets meanwhile. */
-  async #applyProxy(listeners: readonly OpenListener[]): Promise<void> {
+  /** Both the new proxies and the old ones, which now finish, have accepted from the same sockets until here. */
+  async #applyProxy(started: ManagedChild | undefined, successors: readonly ManagedChild[]): Promise<void> {
     const { proxy } = this.#configuration;
-    const old = this.#proxies;
-    if (proxy === undefined) {
-      this.#proxies = [];
-      await this.#director?.stop(0);
+    const old = this.#director;
+    if (started !== undefined) this.#director = started;
+    else if (proxy === undefined) {
+      if (old !== undefined) await ended(old);
       this.#director = undefined;
-    } else {
-      if (this.#director === undefined) this.#director = this.#startDirector();
-      else this.#director.send({ type: "reconfigure", proxy });
-      this.#forgetServers(proxy);
-      this.#proxies = this.#startProxies(proxy, listeners);
-      await Promise.all(this.#proxies.map((child) => child.ready));
-    }
-    const hardStopAfter = proxy?.global.hardStopAfter;
-    for (const child of old) {
-      this.#retired.add(child);
-      void child
-        .stop(hardStopAfter === undefined ? undefined : inMilliseconds(hardStopAfter))
-        .then(() => this.#retired.delete(child));
-    }
+    } else old?.send({ type: "reconfigure", proxy });
+    this.#proxies.replace(successors);
+    if (proxy === undefined) return;
+    this.#forgetServers(proxy);
+    this.#proxies.forget(proxy);
   }
 
-  #startVrrp(): ManagedChild {
-    return this.#child({
-      name: "vrrp",
-      main: "vrrp/main.ts",
-      nodeOptions: ["--max-old-space-size=64", "--max-semi-space-size=1"],
-      descriptors: [],
-      startMessage: () => {
-        const configuration = this.#configuration.vrrp;
-        if (configuration === undefined) throw new Error("a vrrp child without a configuration");
-        return { type: "start", child: "vrrp", configuration, tidy: [this.#options.socketPath] };
-      },
-    });
-  }
-
-  #startDirector(): ManagedChild {
-    return this.#child({
-      name: "director",
-      main: "director/main.ts",
-      nodeOptions: ["--max-old-space-size=128", "--max-semi-space-size=2"],
-      descriptors: [],
-      startMessage: () => ({
-        type: "start",
-        child: "director",
-        configuration: this.#proxyConfiguration(),
-        statuses: [...this.#statuses.values()],
-        tidy: [this.#options.socketPath],
-      }),
-    });
-  }
-
-  #startProxies(configuration: ProxyConfiguration, listeners: readonly OpenListener[]): ManagedChild[] {
-    const inherited = listeners.map(({ frontend, bind }, index) => ({
-      frontend,
-      bind,
-      fd: FIRST_INHERITED_DESCRIPTOR + index,
-    }));
-    return Array.from({ length: configuration.global.nbthread }, (_, index) =>
-      this.#child({
-        name: `proxy ${index + 1}`,
-        main: "proxy/main.ts",
-        nodeOptions: ["--max-semi-space-size=8"],
-        descriptors: listeners.map((listener) => listener.descriptor),
-        startMessage: () => ({
+  #startVrrp(first: VrrpConfiguration): ManagedChild {
+    return this.#child(
+      {
+        name: "vrrp",
+        main: "vrrp/main.ts",
+        nodeOptions: ["--max-old-space-size=64", "--max-semi-space-size=1"],
+        descriptors: [],
+        startMessage: (child) => ({
           type: "start",
-          child: "proxy",
-          configuration,
-          listeners: inherited,
-          statuses: [...this.#statuses.values()],
-          version: VERSION,
-          pid: process.pid,
+          child: "vrrp",
+          configuration: (child === this.#vrrp ? this.#configuration.vrrp : undefined) ?? first,
           tidy: [this.#options.socketPath],
         }),
-      }),
+      },
+      (_, message) => this.#heard(message),
     );
   }
 
-  #child(plan: Pick<ChildPlan, "name" | "main" | "nodeOptions" | "descriptors" | "startMessage">): ManagedChild {
+  #startDirector(first: ProxyConfiguration): ManagedChild {
+    return this.#child(
+      {
+        name: "director",
+        main: "director/main.ts",
+        nodeOptions: ["--max-old-space-size=128", "--max-semi-space-size=2"],
+        descriptors: [],
+        startMessage: (child) => ({
+          type: "start",
+          child: "director",
+          configuration: (child === this.#director ? this.#configuration.proxy : undefined) ?? first,
+          statuses: [...this.#statuses.values()],
+          tidy: [this.#options.socketPath],
+        }),
+      },
+      (_, message) => this.#heard(message),
+    );
+  }
+
+  #child(
+    plan: Omit<ChildPlan, "onStarted" | "onExited" | "onMessage">,
+    heard: (child: ManagedChild, message: ChildReport) => void,
+  ): ManagedChild {
     const { name } = plan;
     const child: ManagedChild = new ManagedChild({
       ...plan,
@@ -279,49 +269,47 @@ export class Supervisor {
         this.#log.write("info", `Starting ${name} child process, pid=${pid}`);
         this.#publish({ kind: "child-started", child: name, pid, cause });
       },
-      onExited: (pid, cause, restartInMs) => {
+      onExited: (pid, cause, restartInMs, snapshot) => {
+        this.#proxies.ended(child, snapshot);
         this.#publish({ kind: "child-exited", child: name, pid, cause });
         if (restartInMs !== undefined)
           this.#log.write("alert", `${name} child process ${cause}, starting again in ${restartInMs} ms`);
       },
-      onMessage: (message) => this.#heard(child, message),
+      onMessage: (message) => heard(child, message),
     });
     return child;
   }
 
-  #heard(child: ManagedChild, message: Exclude<FromChild, { type: "hello" | "ready" | "answer" }>): void {
+  #heard(message: ChildReport): void {
     switch (message.type) {
       case "event":
         this.#control?.publish(message.event);
         break;
       case "server-status":
         this.#statuses.set(serverKey(message.report.backend, message.report.server), message.report);
-        for (const proxy of this.#proxies) proxy.send(message);
+        this.#proxies.broadcast(message);
         break;
       case "collect":
-        void this.#proxyStatistics().then((statistics) => {
-          if (statistics !== undefined) child.send({ type: "collected", id: message.id, statistics });
-        });
         break;
       default:
         message satisfies never;
     }
   }
 
-  async #proxyStatistics(): Promise<ProxyStatistics | undefined> {
-    const answers = await Promise.all(this.#proxies.map((proxy) => proxy.ask()));
-    const known = answers.filter((answer) => answer !== undefined) as ProxyStatistics[];
-    return known.length === 0 ? undefined : mergeStatistics(known);
+  /** A proxy reads what strangers send: it may ask, but says nothing that others believe. */
+  #heardFromProxy(child: ManagedChild, message: ChildReport): void {
+    const { proxy } = this.#configuration;
+    if (message.type !== "collect" || proxy === undefined) return;
+    this.#proxies.statistics(proxy).then(
+      (statistics) => {
+        if (statistics !== undefined) child.send({ type: "collected", id: message.id, statistics });
+      },
+      (error: unknown) => this.#log.write("err", `${child.plan.name} gave figures that make no sense: ${error}`),
+    );
   }
 
   #children(): ManagedChild[] {
-    return [this.#vrrp, this.#director, ...this.#proxies, ...this.#retired].filter((child) => child !== undefined);
-  }
-
-  #proxyConfiguration(): ProxyConfiguration {
-    const { proxy } = this.#configuration;
-    if (proxy === undefined) throw new Error("a director without a configuration");
-    return proxy;
+    return [this.#vrrp, this.#director, ...this.#proxies.all].filter((child) => child !== undefined);
   }
 
   /** States of servers that are no longer in the configuration. */
@@ -340,27 +328,21 @@ export class Supervisor {
 const serverKey = (backend: string, server: string): string => JSON.stringify([backend, server]);
 const changed = (before: unknown, after: unknown): boolean => JSON.stringify(before) !== JSON.stringify(after);
 
+/** Names of those that have ended before they were ready. */
+async function notReady(children: readonly ManagedChild[]): Promise<string[]> {
+  const ready = await Promise.all(children.map((child) => child.ready));
+  return children.filter((_, index) => !ready[index]).map((child) => child.plan.name);
+}
+
 /** Stops `child` and, when it is not gone in time, kills it. */
-async function ended(child: ManagedChild, hardAfterMs: number | undefined, killAfterMs: number): Promise<void> {
-  const timer = setTimeout(() => child.kill(), killAfterMs);
-  await child.stop(hardAfterMs);
+async function ended(child: ManagedChild, order: StopOrder = { hardAfterMs: 0, replaced: false }): Promise<void> {
+  const timer = setTimeout(() => child.kill(), (order.hardAfterMs ?? 0) + CHILD_WAIT_MS);
+  await child.stop(order);
   clearTimeout(timer);
 }
 
-/** Warnings go to the log; @throws {ConfigurationRefused} on errors. */
-function readConfiguration(options: SupervisorOptions): Configuration {
-  const { configuration, diagnostics } = loadFromDisk(options.files, { configId: options.configId });
-  const lines = diagnostics
-    .filter((one) => one.severity !== "note")
-    .map((one) => ({
-      severity: one.severity,
-      line: (renderDiagnostic(one, { colour: false }).split("\n")[0] ?? "").trimEnd(),
-    }));
-  if (worst(diagnostics) === "error")
-    throw new ConfigurationRefused(lines.filter((one) => one.severity === "error").map((one) => one.line));
-  for (const { line } of lines) options.log.write("warning", line);
-  if (configuration.vrrp === undefined && configuration.proxy === undefined) {
-    throw new ConfigurationRefused([`nothing to run in ${options.files.join(", ")}: no vrrp_instance and no frontend`]);
-  }
-  return configuration;
-}
+const refusal = (error: unknown): ReloadOutcome => ({
+  result: "refused",
+  diagnostics:
+    error instanceof ConfigurationRefused ? error.lines : [error instanceof Error ? error.message : String(error)],
+});

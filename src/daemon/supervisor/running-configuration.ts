@@ -1,0 +1,46 @@
+/** What the files say, as far as it can be run. */
+
+import type { Configuration } from "../../config/model/configuration.ts";
+import { worst } from "../../config/text/diagnostic.ts";
+import { renderDiagnostic } from "../../config/text/render.ts";
+import { loadFromDisk } from "../configuration-files.ts";
+import type { Log } from "../log/log.ts";
+import { proxyIdentity } from "../proxy/identity.ts";
+
+/** A configuration that cannot be run; `lines` say why, as `evenkeel check` prints them. */
+export class ConfigurationRefused extends Error {
+  readonly lines: readonly string[];
+
+  constructor(lines: readonly string[]) {
+    super(lines.join("\n"));
+    this.lines = lines;
+  }
+}
+
+/** Events and answers carry these lines: a file that is none at all must not make them endless. */
+const MOST_LINES = 50;
+
+/** Warnings go to the log. @throws {ConfigurationRefused} */
+export function readConfiguration(files: readonly string[], configId: string | undefined, log: Log): Configuration {
+  const { configuration, diagnostics } = loadFromDisk(files, { configId });
+  const lines = (severity: "error" | "warning") => {
+    const all = diagnostics
+      .filter((one) => one.severity === severity)
+      .map((one) => (renderDiagnostic(one, { colour: false }).split("\n")[0] ?? "").trimEnd());
+    const more = all.length - MOST_LINES;
+    return more > 0 ? [...all.slice(0, MOST_LINES), `… and ${more} more`] : all;
+  };
+  if (worst(diagnostics) === "error") throw new ConfigurationRefused(lines("error"));
+  for (const line of lines("warning")) log.write("warning", line);
+  const { vrrp, proxy } = configuration;
+  if (vrrp === undefined && proxy === undefined)
+    throw new ConfigurationRefused([`nothing to run in ${files.join(", ")}: no vrrp_instance and no frontend`]);
+  if (proxy !== undefined) {
+    try {
+      proxyIdentity(proxy.global);
+    } catch (error) {
+      throw new ConfigurationRefused([String(error instanceof Error ? error.message : error)]);
+    }
+  }
+  return configuration;
+}
