@@ -1,6 +1,6 @@
 /** `balance first`: the server with the lowest number that has a free place; weights do not count. */
 
-import { type Candidate, isFull, type Rotation } from "./balancer.ts";
+import { type Candidate, isFull, type Rotation } from "./rotation.ts";
 
 export class FirstAvailable<S extends Candidate> implements Rotation<S> {
   #servers: S[] = [];

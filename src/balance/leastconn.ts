@@ -6,7 +6,7 @@
  */
 
 import { Heap, type HeapEntry } from "../base/heap.ts";
-import { type Candidate, isFull, type Rotation } from "./balancer.ts";
+import { type Candidate, isFull, type Rotation } from "./rotation.ts";
 
 interface Load<S> extends HeapEntry {
   readonly server: S;

@@ -7,7 +7,7 @@
  */
 
 import { Heap, type HeapEntry } from "../base/heap.ts";
-import { type Candidate, isFull, type Rotation } from "./balancer.ts";
+import { type Candidate, isFull, type Rotation } from "./rotation.ts";
 
 const SCALE = 16;
 const LARGEST_EFFECTIVE_WEIGHT = 256 * SCALE;
@@ -101,7 +101,7 @@ export class RoundRobin<S extends Candidate> implements Rotation<S> {
 
   choose(avoid: S | undefined): S | undefined {
     this.#begin();
-    const skipped: Turn<S>[] = [];
+    let skipped: Turn<S>[] | undefined;
     let chosen: Turn<S> | undefined;
     let avoided: Turn<S> | undefined;
     let switched = false;
@@ -114,15 +114,18 @@ export class RoundRobin<S extends Candidate> implements Rotation<S> {
         continue;
       }
       this.#advance(turn);
-      if (isFull(turn.server)) skipped.push(turn);
-      else if (turn.server === avoid && avoided === undefined) {
-        avoided = turn;
-        skipped.push(turn);
-      } else chosen = turn;
+      const full = isFull(turn.server);
+      if (!full && (turn.server !== avoid || avoided !== undefined)) {
+        chosen = turn;
+        break;
+      }
+      if (!full) avoided = turn;
+      skipped ??= [];
+      skipped.push(turn);
     }
     chosen ??= avoided;
     if (chosen !== undefined) this.#enqueue(chosen);
-    for (const turn of skipped.reverse()) {
+    for (const turn of skipped?.reverse() ?? []) {
       if (turn === chosen) continue;
       // Those passed over before a switch have lost their place: only their weight counts.
       if (switched) this.#enqueueByWeight(this.#init, turn);

@@ -4,7 +4,7 @@
  * The table is made anew when a server joins or leaves; the weight of a server that is in it does not change on the fly.
  */
 
-import { type Candidate, isFull, type Rotation } from "./balancer.ts";
+import { type Candidate, isFull, type Rotation } from "./rotation.ts";
 
 export class StaticRoundRobin<S extends Candidate> implements Rotation<S> {
   #servers: S[] = [];

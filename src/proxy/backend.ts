@@ -128,9 +128,7 @@ export class ProxyBackend {
     if (wasUp && !status.up) {
       server.pool.clear();
       if (this.configuration.redispatch !== undefined && server.queued > 0) this.#redistribute(server);
-      if (server.configuration.onMarkedDown === "shutdown-sessions") {
-        for (const stream of [...server.streams]) stream.serverDied();
-      }
+      for (const stream of [...server.streams]) stream.serverDied();
     }
     if (wasUsable !== this.hasUsable) this.#usableChanged();
     if (status.up && this.#queue.size > 0) this.#serveQueue();

@@ -58,7 +58,7 @@ export interface Persisted {
 export function setResponseCookie(head: ResponseHead, cookie: CookiePersistence, exchange: Persisted): CookieSet {
   const { headers } = head;
   let done: CookieSet = "N";
-  const own = headers.all("set-cookie").some((value) => cookieName(value) === cookie.name);
+  const own = headers.has("set-cookie") && headers.all("set-cookie").some((value) => cookieName(value) === cookie.name);
   if (own) {
     done = "P";
     const superseded = cookie.insert || (cookie.indirect && exchange.direct);
@@ -69,10 +69,8 @@ export function setResponseCookie(head: ResponseHead, cookie: CookiePersistence,
   }
   if (!cookie.insert || exchange.direct || (own && cookie.preserve)) return done;
   if (cookie.postonly && exchange.method !== "POST") return done;
-  // Asked before our own fields are there.
-  const cacheable = isCacheable(head);
   headers.append("set-cookie", cookieText(cookie, exchange.serverCookie));
-  if (cookie.nocache && cacheable) headers.append("cache-control", "private");
+  if (cookie.nocache && isCacheable(head)) headers.append("cache-control", "private");
   return "I";
 }
 

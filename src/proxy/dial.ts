@@ -101,9 +101,9 @@ export class Dial implements Waiting, ServerConnectionUser, TimerOwner {
     const previous = this.server;
     this.server = server;
     this.#placed = true;
-    this.#record.queuedUntil = this.#runtime.timers.now();
+    this.#record.queuedUntil = this.#runtime.timers.now;
     this.#record.enterServer(server);
-    server.streams.add(this.#owner);
+    if (server.killsStreams) server.streams.add(this.#owner);
     if (previous === server) this.#countRetry(server);
     else if (previous !== undefined) {
       this.#record.redispatched = true;
@@ -122,7 +122,7 @@ export class Dial implements Waiting, ServerConnectionUser, TimerOwner {
   timerExpired(): void {
     switch (this.#phase) {
       case "queued":
-        this.#record.queuedUntil = this.#runtime.timers.now();
+        this.#record.queuedUntil = this.#runtime.timers.now;
         this.#record.server = this.direct;
         this.#failed("s", "Q");
         break;
@@ -205,7 +205,7 @@ export class Dial implements Waiting, ServerConnectionUser, TimerOwner {
   #opened(connection: ServerConnection): void {
     this.#phase = "open";
     connection.user = this.#owner;
-    this.#record.connectedAt = this.#runtime.timers.now();
+    this.#record.connectedAt = this.#runtime.timers.now;
     this.#owner.dialed(connection);
   }
 
@@ -266,7 +266,7 @@ export class Dial implements Waiting, ServerConnectionUser, TimerOwner {
     const { server } = this;
     if (server === undefined || !this.#placed) return;
     this.#placed = false;
-    server.streams.delete(this.#owner);
+    if (server.killsStreams) server.streams.delete(this.#owner);
     this.#record.leaveServer();
     this.backend.release(server);
   }

@@ -102,7 +102,8 @@ export class ProxyFrontend {
 
   #accepted(connection: Connection): void {
     const { runtime, counters } = this;
-    const now = runtime.timers.now();
+    runtime.timers.tick();
+    const now = runtime.timers.now;
     counters.connTot++;
     counters.connRate.hit(now);
     counters.sessionBegins(now);

@@ -93,7 +93,7 @@ export class HttpStream implements DialOwner {
     const { runtime, frontend, reader } = this.#client;
     const { counters } = frontend;
     const head = this.#head;
-    const now = runtime.timers.now();
+    const now = runtime.timers.now;
     runtime.cumulativeRequests++;
     counters.reqTot++;
     counters.reqRate.hit(now);
@@ -313,7 +313,7 @@ export class HttpStream implements DialOwner {
     const { frontend, runtime, output } = this.#client;
     const dial = this.#dial;
     if (dial === undefined) return;
-    this.#record.respondedAt = runtime.timers.now();
+    this.#record.respondedAt = runtime.timers.now;
     this.#record.status = head.status;
     this.#record.countOut(responseHeadSize(head));
     this.#responseCookie(head, dial);
@@ -452,7 +452,7 @@ export class HttpStream implements DialOwner {
       requestedStatistics(frontend.backend?.configuration.stats, target);
     if (page === undefined) return false;
     const record = this.#record;
-    const now = runtime.timers.now();
+    const now = runtime.timers.now;
     frontend.counters.intercepted++;
     record.countIn(requestHeadSize(this.#head));
     record.statisticsPage = true;
@@ -463,8 +463,9 @@ export class HttpStream implements DialOwner {
     this.#phase = "local";
     const send = (answer: Page): void => {
       if (this.#phase !== "local") return;
+      runtime.timers.tick();
       record.status = answer.head.status;
-      record.respondedAt = runtime.timers.now();
+      record.respondedAt = runtime.timers.now;
       this.#answer(answer, true);
       this.#client.pump();
     };
@@ -567,7 +568,7 @@ export class HttpStream implements DialOwner {
     if (this.#phase === "done") return;
     this.#phase = "done";
     this.#dial?.release();
-    const now = this.#client.runtime.timers.now();
+    const now = this.#client.runtime.timers.now;
     this.#record.end(now);
     if (log) this.#record.log(now);
   }

@@ -41,7 +41,8 @@ export class Pool implements TimerOwner {
     for (let i = idle.length - 1; i >= 0; i--) {
       const connection = idle[i];
       if (connection === undefined || (proven && connection.completed < 2)) continue;
-      idle.splice(i, 1);
+      if (i === idle.length - 1) idle.pop();
+      else idle.splice(i, 1);
       if (idle.length < this.#spare) this.#spare = idle.length;
       return connection;
     }

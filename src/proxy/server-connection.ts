@@ -68,27 +68,32 @@ export class ServerConnection implements ConnectionHandler {
   }
 
   connected(): void {
+    this.#runtime.timers.tick();
     this.user?.serverConnected();
   }
 
   received(bytes: Uint8Array): void {
+    this.#runtime.timers.tick();
     // Nobody asked: the two sides disagree on where the last response ended.
     if (this.user === undefined) this.abort();
     else this.user.serverReceived(bytes);
   }
 
   ended(): void {
+    this.#runtime.timers.tick();
     this.hasEnded = true;
     if (this.user === undefined) this.abort();
     else this.user.serverEnded();
   }
 
   drained(): void {
+    this.#runtime.timers.tick();
     this.output.drained();
     this.user?.serverDrained();
   }
 
   closed(reason: string | undefined): void {
+    this.#runtime.timers.tick();
     this.isClosed = true;
     this.server.open--;
     this.server.pool.remove(this);

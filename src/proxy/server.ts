@@ -1,6 +1,6 @@
 /** A server of a backend: what the checks say of it, what it is doing, its idle connections and its figures. */
 
-import type { Candidate } from "../balance/balancer.ts";
+import type { Candidate } from "../balance/rotation.ts";
 import type { Mode, Server } from "../config/model/proxy.ts";
 import type { ServerStatus } from "../health/status.ts";
 import { ServingCounters } from "./counters.ts";
@@ -8,7 +8,7 @@ import { Pool } from "./pool.ts";
 import type { ServerStatistics } from "./statistics.ts";
 import type { Timers } from "./timers.ts";
 
-/** A request or connection that a dead server takes down with it (`on-marked-down shutdown-sessions`). */
+/** A request or connection that a dead server takes down with it. */
 export interface Killable {
   serverDied(): void;
 }
@@ -20,6 +20,9 @@ export class ProxyServer implements Candidate {
   readonly maxconn: number;
   readonly counters = new ServingCounters();
   readonly pool: Pool;
+  /** `on-marked-down shutdown-sessions`. */
+  readonly killsStreams: boolean;
+  /** Those that it takes down with it; kept only when it does. */
   readonly streams = new Set<Killable>();
   weight: number;
   served = 0;
@@ -33,6 +36,7 @@ export class ProxyServer implements Candidate {
     this.id = configuration.id;
     this.backup = configuration.backup;
     this.maxconn = configuration.maxconn;
+    this.killsStreams = configuration.onMarkedDown === "shutdown-sessions";
     this.weight = configuration.weight;
     this.pool = new Pool(timers);
     this.status = initialStatus(configuration, nowMs);

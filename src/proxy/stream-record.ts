@@ -7,6 +7,7 @@
 
 import type { Instant } from "../base/time.ts";
 import type { ProxyBackend } from "./backend.ts";
+import type { ServingCounters } from "./counters.ts";
 import type { ProxyFrontend } from "./frontend.ts";
 import { type LogRecord, type LogTimers, logMessage } from "./log-format.ts";
 import type { Connection } from "./port.ts";
@@ -59,7 +60,7 @@ export class StreamRecord {
   enterBackend(backend: ProxyBackend): void {
     this.backend = backend;
     this.#inBackend = true;
-    backend.counters.sessionBegins(this.#runtime.timers.now());
+    backend.counters.sessionBegins(this.#runtime.timers.now);
     backend.counters.lastSessionMs = this.#runtime.wallClockMs();
   }
 
@@ -70,7 +71,7 @@ export class StreamRecord {
     if (this.server !== server) server.counters.bin += this.bytesIn;
     this.server = server;
     this.#onServer = true;
-    server.counters.sessionBegins(this.#runtime.timers.now());
+    server.counters.sessionBegins(this.#runtime.timers.now);
     server.counters.lastSessionMs = this.#runtime.wallClockMs();
   }
 
@@ -105,22 +106,23 @@ export class StreamRecord {
     const cause = this.termination[0];
     const ofClient = cause === "C" || cause === "c";
     const ofServer = this.termination === "SD" || this.termination === "sD";
-    for (const counters of [backend?.counters, server?.counters]) {
-      if (counters === undefined) continue;
-      if (ofClient) counters.cliAbrt++;
-      if (ofServer) counters.srvAbrt++;
+    this.#endIn(backend?.counters, now, ofClient, ofServer);
+    this.#endIn(server?.counters, now, ofClient, ofServer);
+    if (this.status >= 0) this.#frontend.counters.response(this.status);
+  }
+
+  #endIn(counters: ServingCounters | undefined, now: Instant, ofClient: boolean, ofServer: boolean): void {
+    if (counters === undefined) return;
+    if (ofClient) counters.cliAbrt++;
+    if (ofServer) counters.srvAbrt++;
+    if (this.connectedAt !== undefined) {
+      const { requestAt, queuedUntil, connectedAt, respondedAt } = this;
+      const connect = span(queuedUntil, connectedAt);
+      counters.times(span(requestAt, queuedUntil), connect, span(connectedAt, respondedAt), elapsedMs(this.began, now));
     }
-    if (server !== undefined && this.connectedAt !== undefined) {
-      const { queue, connect, response, active } = this.#timers(now);
-      server.counters.times(queue, connect, response, active);
-      backend?.counters.times(queue, connect, response, active);
-    }
-    if (this.#frontend.configuration.mode !== "http") return;
-    for (const counters of [this.#frontend.counters, backend?.counters, server?.counters]) {
-      if (counters === undefined || this.status < 0) continue;
-      counters.response(this.status);
-      if (counters !== this.#frontend.counters) counters.reqTot++;
-    }
+    if (this.status < 0) return;
+    counters.response(this.status);
+    counters.reqTot++;
   }
 
   /** The short line says nothing of the end, so it is written at the beginning. */
@@ -171,8 +173,6 @@ export class StreamRecord {
 
   #timers(now: Instant): LogTimers {
     const { began, requestAt, queuedUntil, connectedAt, respondedAt } = this;
-    const span = (from: Instant | undefined, to: Instant | undefined): number =>
-      from === undefined || to === undefined ? -1 : elapsedMs(from, to);
     return {
       request: span(began, requestAt),
       queue: span(requestAt, queuedUntil),
@@ -182,3 +182,7 @@ export class StreamRecord {
     };
   }
 }
+
+/** Milliseconds; −1 when either was never reached. */
+const span = (from: Instant | undefined, to: Instant | undefined): number =>
+  from === undefined || to === undefined ? -1 : elapsedMs(from, to);

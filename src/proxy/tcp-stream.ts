@@ -40,7 +40,7 @@ export class TcpStream implements ClientSession, ConnectionHandler, DialOwner {
     this.#frontend = frontend;
     this.#runtime = runtime;
     this.#client = client;
-    this.#record = new StreamRecord(runtime, frontend, client, runtime.timers.now(), runtime.wallClockMs());
+    this.#record = new StreamRecord(runtime, frontend, client, runtime.timers.now, runtime.wallClockMs());
     const clientTimeout: TimerOwner = { timerExpired: () => this.#timedOut("c") };
     this.#clientTimer = new Timer(clientTimeout);
     client.handler = this;
@@ -65,6 +65,7 @@ export class TcpStream implements ClientSession, ConnectionHandler, DialOwner {
 
   received(bytes: Uint8Array): void {
     if (this.#done) return;
+    this.#runtime.timers.tick();
     const server = this.#server;
     this.#record.countIn(bytes.length);
     if (server === undefined) {
@@ -76,6 +77,7 @@ export class TcpStream implements ClientSession, ConnectionHandler, DialOwner {
   }
 
   ended(): void {
+    this.#runtime.timers.tick();
     this.#clientEnded = true;
     if (this.#done) return;
     this.#server?.connection.end();
@@ -84,12 +86,14 @@ export class TcpStream implements ClientSession, ConnectionHandler, DialOwner {
   }
 
   drained(): void {
+    this.#runtime.timers.tick();
     this.#clientBlocked = false;
     this.#server?.pause(false);
     this.#active();
   }
 
   closed(reason: string | undefined): void {
+    this.#runtime.timers.tick();
     if (!this.#done && (reason !== undefined || !this.#clientEnded || !this.#serverEnded)) {
       this.#record.terminate("C", this.#step());
     }
@@ -119,7 +123,7 @@ export class TcpStream implements ClientSession, ConnectionHandler, DialOwner {
   serverConnected(): void {}
 
   serverReceived(bytes: Uint8Array): void {
-    this.#record.respondedAt ??= this.#runtime.timers.now();
+    this.#record.respondedAt ??= this.#runtime.timers.now;
     this.#record.countOut(bytes.length);
     if (!this.#client.write(bytes)) {
       this.#clientBlocked = true;
@@ -223,7 +227,7 @@ export class TcpStream implements ClientSession, ConnectionHandler, DialOwner {
     if (this.#done) return;
     this.#done = true;
     const { timers } = this.#runtime;
-    const now = timers.now();
+    const now = timers.now;
     this.#dial?.release();
     this.#record.end(now);
     this.#record.silent = this.#record.bytesIn === 0 && this.#record.bytesOut === 0;

@@ -1,7 +1,8 @@
 /**
  * Every time-out of a proxy process behind the one alarm of its transport.
  *
- * Moving a timer to later, which happens with every byte, only writes a number: the queue learns of it when the earlier
+ * The clock is read once for each thing that the transport reports (`tick`); in between, time stands still, as it does for
+ * HAProxy within one turn of its loop. Moving a timer to later, which happens with every byte, only writes a number: the queue learns of it when the earlier
  * time is reached. Moving it to earlier or dropping it costs O(log n).
  */
 
@@ -33,13 +34,17 @@ export class Timers {
   readonly #alarm: Alarm;
   readonly #queue = new Heap<Timer>((a, b) => a.at < b.at);
   #armedFor: Instant | undefined;
+  /** The time of the event that is being handled. */
+  now: Instant;
 
   constructor(alarm: Alarm) {
     this.#alarm = alarm;
+    this.now = alarm.now();
   }
 
-  now(): Instant {
-    return this.#alarm.now();
+  /** To be called first whenever something happens outside. */
+  tick(): void {
+    this.now = this.#alarm.now();
   }
 
   /** Undefined: never. */
@@ -59,7 +64,7 @@ export class Timers {
 
   /** From now; undefined: never. */
   setAfter(timer: Timer, delay: Duration | undefined): void {
-    this.set(timer, delay === undefined ? undefined : ((this.now() + delay) as Instant));
+    this.set(timer, delay === undefined ? undefined : ((this.now + delay) as Instant));
   }
 
   /** For the end of the timer's owner: nothing refers to it afterwards. */
@@ -70,7 +75,8 @@ export class Timers {
 
   readonly #ring = (): void => {
     this.#armedFor = undefined;
-    const now = this.now();
+    this.tick();
+    const now = this.now;
     for (let timer = this.#queue.first; timer !== undefined && timer.at <= now; timer = this.#queue.first) {
       const due = timer.due;
       if (due !== undefined && due > now) {
@@ -94,6 +100,6 @@ export class Timers {
     }
     if (this.#armedFor !== undefined && this.#armedFor <= first.at) return;
     this.#armedFor = first.at;
-    this.#alarm.setAlarm(Math.max(0, between(this.now(), first.at)) as Duration, this.#ring);
+    this.#alarm.setAlarm(Math.max(0, between(this.now, first.at)) as Duration, this.#ring);
   }
 }

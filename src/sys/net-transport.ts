@@ -10,6 +10,7 @@ import type { Duration } from "../base/time.ts";
 import type { Connection, ConnectionHandler, Endpoint, Listener, ListenerHandler, Transport } from "../proxy/port.ts";
 import { addon, type Descriptor } from "./addon.ts";
 import { duplicate } from "./duplicate.ts";
+import { blockOf, ReadBlocks } from "./read-blocks.ts";
 
 /** Above this much unsent a writer is told to wait. Not below the streams' own mark, which decides on `drain`. */
 const HIGH_WATER_BYTES = 64 * 1024;
@@ -25,8 +26,22 @@ export class NetTransport implements Transport {
   }
 
   connect(to: Endpoint, handler: ConnectionHandler): Connection {
-    const socket = connect({ host: to.address, port: to.port, noDelay: true, allowHalfOpen: true });
-    return new NetConnection(socket, handler, to);
+    const blocks = new ReadBlocks();
+    const socket = connect({
+      host: to.address,
+      port: to.port,
+      noDelay: true,
+      allowHalfOpen: true,
+      onread: {
+        buffer: () => blocks.next(),
+        callback(length: number, block: Uint8Array) {
+          connection.handler.received(block.subarray(0, length));
+          return true;
+        },
+      },
+    });
+    const connection = new NetConnection(socket, handler, to, blocks);
+    return connection;
   }
 
   setAlarm(delay: Duration | undefined, ring: () => void): void {
@@ -91,15 +106,18 @@ class NetConnection implements Connection {
   handler: ConnectionHandler;
   readonly remote: Endpoint;
   readonly #socket: Socket;
+  /** Undefined: Node makes a buffer for each read, as it does for accepted sockets. */
+  readonly #blocks: ReadBlocks | undefined;
   #local: Endpoint | undefined;
   #reason: string | undefined;
   #done = false;
 
-  constructor(socket: Socket, handler: ConnectionHandler | undefined, remote: Endpoint) {
+  constructor(socket: Socket, handler: ConnectionHandler | undefined, remote: Endpoint, blocks?: ReadBlocks) {
     this.#socket = socket;
+    this.#blocks = blocks;
     this.remote = remote;
     this.handler = handler ?? UNATTENDED;
-    socket.on("data", (bytes: Uint8Array) => this.handler.received(bytes));
+    if (blocks === undefined) socket.on("data", (bytes: Uint8Array) => this.handler.received(bytes));
     socket.on("end", () => this.handler.ended());
     socket.on("drain", () => this.handler.drained());
     socket.on("error", (error) => {
@@ -108,6 +126,7 @@ class NetConnection implements Connection {
     socket.on("close", () => {
       this.#done = true;
       this.handler.closed(this.#reason);
+      this.#blocks?.close();
     });
     if (socket.connecting) socket.on("connect", () => this.handler.connected());
   }
@@ -123,7 +142,12 @@ class NetConnection implements Connection {
 
   write(bytes: Uint8Array): boolean {
     if (this.#done || !this.#socket.writable) return true;
-    this.#socket.write(bytes);
+    const block = blockOf.get(bytes.buffer);
+    if (block === undefined) this.#socket.write(bytes);
+    else {
+      block.users++;
+      this.#socket.write(bytes, block.release);
+    }
     return this.#socket.writableLength <= HIGH_WATER_BYTES;
   }
 
@@ -146,10 +170,12 @@ class NetConnection implements Connection {
   }
 
   pause(): void {
+    this.#blocks?.retain();
     this.#socket.pause();
   }
 
   resume(): void {
+    this.#blocks?.forget();
     this.#socket.resume();
   }
 }

@@ -421,6 +421,38 @@ describe("large bodies", () => {
   });
 });
 
+test("bodies of many slow clients at once arrive each with its own bytes in order", async (t) => {
+  const size = 16_000_000;
+  // Every byte depends on the client and on its place, with a period that fits no buffer.
+  const pattern = (client: number) => {
+    const bytes = Buffer.alloc(size);
+    for (let i = 0; i < size; i++) bytes[i] = (i % 251) ^ (client * 37);
+    return bytes;
+  };
+  const server = await startServer(t, ({ path, answer }) => {
+    answer(`HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n`);
+    answer(pattern(Number(path.slice(1))));
+  });
+  const proxy = await behind(t, server);
+  const download = async (number: number) => {
+    const client = await Client.connect(t, proxy.port());
+    const chunks: Buffer[] = [];
+    let length = 0;
+    client.socket.removeAllListeners("data");
+    client.socket.on("data", (chunk: Buffer) => {
+      chunks.push(chunk);
+      length += chunk.length;
+      client.socket.pause();
+      setTimeout(() => client.socket.resume(), 2);
+    });
+    client.socket.write(get(`/${number}`));
+    await until("the body", () => length > size);
+    const all = Buffer.concat(chunks);
+    assert.ok(all.subarray(all.indexOf("\r\n\r\n") + 4).equals(pattern(number)), `client ${number}`);
+  };
+  await Promise.all(Array.from({ length: 4 }, (_, number) => download(number)));
+});
+
 describe("answers of the proxy itself", () => {
   test("monitor-uri answers without a server and without a log", async (t) => {
     const proxy = startProxy(

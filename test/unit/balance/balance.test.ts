@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { type Algorithm, Balancer, type Candidate } from "../../../src/balance/balancer.ts";
+import { type Algorithm, Balancer } from "../../../src/balance/balancer.ts";
+import type { Candidate } from "../../../src/balance/rotation.ts";
 
 interface TestServer extends Candidate {
   weight: number;

@@ -57,6 +57,7 @@ test("timers expire in order, each once, however often they are moved", () => {
       };
       for (const { timer: i, delay, wait, drop } of steps) {
         const timer = all[i] as Timer;
+        timers.tick();
         if (drop) timers.drop(timer);
         else timers.setAfter(timer, delay as Duration | undefined);
         due[i] = drop || delay === undefined ? undefined : alarm.time + delay;
@@ -84,6 +85,7 @@ test("putting a time-out off, as every byte does, leaves the alarm alone", () =>
   const before = alarm.settings;
   for (let i = 0; i < 100; i++) {
     alarm.time++;
+    timers.tick();
     timers.setAfter(timer, 1000 as Duration);
   }
   assert.equal(alarm.settings, before);
