@@ -66,6 +66,13 @@ function setListenOptions(fd: Descriptor, options: TcpListenOptions): void {
   }
 }
 
+/** Says whether another socket of this user may listen on a port that overlaps. Only those that say so at the time count. */
+export function sharePort(fd: Descriptor, share: boolean): void {
+  attempt(`share the port of descriptor ${fd}`, () =>
+    addon.setsockopt(fd, constants.SOL_SOCKET, constants.SO_REUSEPORT, share ? 1 : 0),
+  );
+}
+
 /**
  * Listens on a path and takes the place of what is there in one step, so that a client finds the old or the new one.
  * @param mode of the file, as in 0o660

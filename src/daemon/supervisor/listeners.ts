@@ -5,7 +5,7 @@
 
 import type { Bind, ProxyConfiguration } from "../../config/model/proxy.ts";
 import { SystemError } from "../../sys/addon.ts";
-import { closeDescriptor, listenTcp } from "../../sys/listen.ts";
+import { closeDescriptor, listenTcp, sharePort, type TcpListenOptions } from "../../sys/listen.ts";
 import type { Log } from "../log/log.ts";
 
 export interface OpenListener {
@@ -42,7 +42,7 @@ export class Listeners {
           const key = JSON.stringify([bind.address, bind.port, bind.interface, bind.v6only, bind.transparent]);
           let descriptor = this.#open.get(key) ?? wanted.get(key);
           if (descriptor === undefined) {
-            descriptor = this.#listen(frontend.name, bind);
+            descriptor = this.#listen(frontend.name, bind, [...this.#open.values(), ...opened]);
             opened.push(descriptor);
           }
           wanted.set(key, descriptor);
@@ -65,11 +65,11 @@ export class Listeners {
     this.#open.clear();
   }
 
-  #listen(frontend: string, bind: Bind): number {
+  #listen(frontend: string, bind: Bind, ours: readonly number[]): number {
     const { address, port, v6only, transparent } = bind;
     const options = { address, port, v6only, transparent, backlog: bind.backlog ?? 4096, interface: bind.interface };
     try {
-      return listenTcp(options);
+      return listenBeside(ours, options);
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
       if (error.code !== "EADDRNOTAVAIL") throw new Error(explain(frontend, bind, error));
@@ -80,10 +80,30 @@ export class Listeners {
       `frontend ${frontend}: ${bind.text} is not an address of this host (yet), listening all the same`,
     );
     try {
-      return listenTcp({ ...options, freebind: true });
+      return listenBeside(ours, { ...options, freebind: true });
     } catch (error) {
       throw new Error(error instanceof SystemError ? explain(frontend, bind, error) : String(error));
     }
+  }
+}
+
+/**
+ * Our own sockets are not in the way: `*:80` may take the place of `10.0.0.1:80`, or stand beside it. Those of others are,
+ * for two programs that share a port without knowing it take each other's clients; so ports are shared for this moment only.
+ */
+function listenBeside(ours: readonly number[], options: TcpListenOptions): number {
+  try {
+    return listenTcp(options);
+  } catch (error) {
+    if (!(error instanceof SystemError && error.code === "EADDRINUSE")) throw error;
+  }
+  for (const descriptor of ours) sharePort(descriptor, true);
+  try {
+    const descriptor = listenTcp({ ...options, reusePort: true });
+    sharePort(descriptor, false);
+    return descriptor;
+  } finally {
+    for (const descriptor of ours) sharePort(descriptor, false);
   }
 }
 

@@ -31,8 +31,9 @@ serveSupervisor(
     },
     message(message: Exclude<ToChild, StartMessage>) {
       if (message.type !== "reconfigure" || !("vrrp" in message)) return;
-      network?.reconfigure(message.vrrp);
+      network?.prepare(message.vrrp);
       driver?.reconfigure(message.vrrp);
+      network?.settle();
     },
     async stop() {
       await driver?.stop();

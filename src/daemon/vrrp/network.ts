@@ -6,10 +6,11 @@
  */
 
 import { type Ipv4Address, isIpv4 } from "../../base/ip.ts";
-import { type Duration, inSeconds } from "../../base/time.ts";
+import { after, type Duration, type Instant, inSeconds, seconds } from "../../base/time.ts";
 import type { VirtualAddress, VrrpConfiguration } from "../../config/model/vrrp.ts";
 import { SystemError } from "../../sys/addon.ts";
 import { putAddress, removeAddress } from "../../sys/addresses.ts";
+import { monotonicNow } from "../../sys/clock.ts";
 import { type InterfaceEvent, Interfaces, type NetworkInterface } from "../../sys/interfaces.ts";
 import { Netlink } from "../../sys/netlink.ts";
 import { openPacketSocket, type PacketSocket } from "../../sys/packet-socket.ts";
@@ -21,10 +22,16 @@ import type { Log } from "../log/log.ts";
 const IPPROTO_VRRP = 112;
 /** IFA_PROTO of our addresses, the number that RTPROT_KEEPALIVED has for routes: `ip addr` shows who put them there. */
 const ADDRESS_PROTOCOL = 18;
-/** The same failure of the same thing is logged once in this time, milliseconds. */
-const REPEAT_AFTER_MS = 10_000;
+/** The same failure of the same thing is logged once in this time. */
+const REPEAT_AFTER = seconds(10);
 /** RT_SCOPE_*, linux/rtnetlink.h. */
 const SCOPES = { global: 0, site: 200, link: 253, host: 254, nowhere: 255 } as const;
+
+/** What the machine has been told of an interface. */
+interface Told {
+  up: boolean;
+  addresses: readonly Ipv4Address[];
+}
 
 interface OpenSocket {
   readonly index: number;
@@ -38,8 +45,9 @@ export class HostNetwork {
   readonly #netlink = new Netlink();
   readonly #frames: PacketSocket = openPacketSocket();
   readonly #sockets = new Map<string, OpenSocket>();
-  readonly #addresses = new Map<string, Set<Ipv4Address>>();
-  readonly #complaints = new Map<string, number>();
+  /** By name. Also names that the configuration had before a reload: the machine remembers them too. */
+  readonly #told = new Map<string, Told>();
+  readonly #quietUntil = new Map<string, Instant>();
   readonly #interfaces: Interfaces;
   #names: ReadonlySet<string>;
   #configuration: VrrpConfiguration;
@@ -54,7 +62,11 @@ export class HostNetwork {
       onChange: (event) => this.#changed(event),
       onError: (error) => this.#complain("netlink", error.message),
     });
-    for (const name of this.#names) this.#adopt(name);
+    for (const name of this.#names) {
+      const found = this.#interfaces.byName(name);
+      this.#told.set(name, { up: found?.up ?? false, addresses: found === undefined ? [] : ipv4Of(found) });
+      if (found !== undefined) this.#listen(found);
+    }
   }
 
   /** Every interface that the configuration names and that exists. */
@@ -70,22 +82,27 @@ export class HostNetwork {
     return [...this.#names].filter((name) => this.#interfaces.byName(name) === undefined);
   }
 
-  /** Reports what only the new configuration names, and closes what it no longer needs. */
-  reconfigure(configuration: VrrpConfiguration): void {
-    const before = this.#names;
+  /**
+   * Before the machine takes a new configuration: reports the interfaces that only this one names, and listens on them.
+   * What the old one used stays open, as its last adverts are still to be sent: `settle` closes it.
+   */
+  prepare(configuration: VrrpConfiguration): void {
     this.#configuration = configuration;
     this.#names = namesIn(configuration);
+    for (const name of this.#names) {
+      if (!this.#told.has(name)) this.#told.set(name, { up: false, addresses: [] });
+      const found = this.#interfaces.byName(name);
+      if (found !== undefined) this.#appears(found);
+    }
+  }
+
+  /** After the machine has taken it. */
+  settle(): void {
     for (const [name, open] of this.#sockets) {
       if (this.#groupOf(name) === open.group) continue;
-      open.socket.close();
-      this.#sockets.delete(name);
-    }
-    for (const name of this.#names) {
-      this.#adopt(name);
+      this.#closeSocket(name);
       const found = this.#interfaces.byName(name);
-      if (before.has(name) || found === undefined) continue;
-      this.#handle({ type: "link", interface: name, up: found.up });
-      for (const address of ipv4Of(found)) this.#handle({ type: "address", interface: name, address, present: true });
+      if (found !== undefined) this.#listen(found);
     }
   }
 
@@ -143,48 +160,56 @@ export class HostNetwork {
   }
 
   #changed(event: InterfaceEvent): void {
-    const { name } = event.interface;
-    if (!this.#names.has(name)) return;
+    const { interface: found } = event;
     switch (event.kind) {
       case "link":
-        this.#adopt(name);
-        if (event.previous?.up !== event.interface.up)
-          this.#handle({ type: "link", interface: name, up: event.interface.up });
+        if (event.previous !== undefined && event.previous.name !== found.name) this.#vanishes(event.previous.name);
+        this.#appears(found);
         break;
       case "link-removed":
-        this.#sockets.get(name)?.socket.close();
-        this.#sockets.delete(name);
-        this.#handle({ type: "link", interface: name, up: false });
+        this.#vanishes(found.name);
         break;
       case "address":
-      case "address-removed": {
-        const { address } = event.address;
-        if (!isIpv4(address)) break;
-        const known = this.#addresses.get(name) ?? new Set();
-        this.#addresses.set(name, known);
-        const present = event.kind === "address";
-        // A refreshed lifetime is news to the kernel's listeners, and none to the machine.
-        if (known.has(address) === present) break;
-        if (present) known.add(address);
-        else known.delete(address);
-        this.#handle({ type: "address", interface: name, address, present });
+      case "address-removed":
+        this.#tell(found.name, { up: this.#told.get(found.name)?.up ?? false, addresses: ipv4Of(found) });
         break;
-      }
       default:
         event satisfies never;
     }
   }
 
-  /** Opens the VRRP socket of an interface that exists; again when it came back under another index. */
-  #adopt(name: string): void {
-    const found = this.#interfaces.byName(name);
-    if (found === undefined) return;
-    if (!this.#addresses.has(name)) this.#addresses.set(name, new Set(ipv4Of(found)));
+  /** Is there, under this name, as it is now. */
+  #appears(found: NetworkInterface): void {
+    if (this.#names.has(found.name)) this.#listen(found);
+    this.#tell(found.name, { up: found.up, addresses: ipv4Of(found) });
+  }
+
+  /** Removed, or called otherwise from now on. */
+  #vanishes(name: string): void {
+    this.#closeSocket(name);
+    this.#tell(name, { up: false, addresses: [] });
+  }
+
+  /** Hands in what is new: a refreshed lifetime is news to the kernel's listeners, and none to the machine. */
+  #tell(name: string, now: Told): void {
+    const before = this.#told.get(name);
+    if (before === undefined) return;
+    this.#told.set(name, now);
+    // A machine that is told first that the interface is down does not wonder where its addresses have gone.
+    if (before.up && !now.up) this.#handle({ type: "link", interface: name, up: false });
+    for (const address of before.addresses.filter((one) => !now.addresses.includes(one)))
+      this.#handle({ type: "address", interface: name, address, present: false });
+    for (const address of now.addresses.filter((one) => !before.addresses.includes(one)))
+      this.#handle({ type: "address", interface: name, address, present: true });
+    if (!before.up && now.up) this.#handle({ type: "link", interface: name, up: true });
+  }
+
+  /** Opens the VRRP socket of an interface; again when it came back under another index. */
+  #listen(found: NetworkInterface): void {
+    const { name } = found;
     const group = this.#groupOf(name);
-    const open = this.#sockets.get(name);
-    if (group === undefined || open?.index === found.index) return;
-    open?.socket.close();
-    this.#sockets.delete(name);
+    if (group === undefined || this.#sockets.get(name)?.index === found.index) return;
+    this.#closeSocket(name);
     this.#try(`listen for adverts on ${name}`, () => {
       const socket = openRawSocket({
         protocol: IPPROTO_VRRP,
@@ -201,6 +226,11 @@ export class HostNetwork {
         `VRRP sockpool: [ifindex(${String(found.index).padStart(3)}), family(IPv4), proto(112), fd(${socket.fd}) multicast, address(${group})]`,
       );
     });
+  }
+
+  #closeSocket(name: string): void {
+    this.#sockets.get(name)?.socket.close();
+    this.#sockets.delete(name);
   }
 
   /** The group that instances on this interface speak to; undefined when there is none. */
@@ -220,9 +250,9 @@ export class HostNetwork {
   }
 
   #complain(key: string, message: string): void {
-    const now = Date.now();
-    if (now - (this.#complaints.get(key) ?? Number.NEGATIVE_INFINITY) < REPEAT_AFTER_MS) return;
-    this.#complaints.set(key, now);
+    const now = monotonicNow();
+    if (now < (this.#quietUntil.get(key) ?? now)) return;
+    this.#quietUntil.set(key, after(now, REPEAT_AFTER));
     this.#log.write("err", message);
   }
 }
@@ -233,4 +263,7 @@ function namesIn(configuration: VrrpConfiguration): Set<string> {
   return new Set([...configuration.instances, ...tracked, ...addresses].map((one) => one.interface));
 }
 
-const ipv4Of = (found: NetworkInterface): Ipv4Address[] => found.addresses.map((one) => one.address).filter(isIpv4);
+/** Each once, also when the interface has it with several prefix lengths. */
+const ipv4Of = (found: NetworkInterface): Ipv4Address[] => [
+  ...new Set(found.addresses.map((one) => one.address).filter(isIpv4)),
+];
