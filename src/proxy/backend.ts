@@ -50,7 +50,7 @@ export class ProxyBackend {
     this.#balancer = new Balancer(configuration.balance, configuration.allBackups);
     this.servers = configuration.servers.map((server) => new ProxyServer(server, runtime.timers, nowMs));
     for (const server of this.servers) {
-      this.#balancer.update(server, server.status.up);
+      this.#balancer.update(server, this.#takesPart(server));
       const { cookie } = server.configuration;
       if (cookie !== undefined) this.#byCookie.set(cookie, [...(this.#byCookie.get(cookie) ?? []), server]);
     }
@@ -75,7 +75,7 @@ export class ProxyBackend {
 
   /** The servers with this cookie, in file order; several may share one. */
   withCookie(value: string): readonly ProxyServer[] {
-    return this.#byCookie.get(value) ?? [];
+    return this.configuration.disabled ? [] : (this.#byCookie.get(value) ?? []);
   }
 
   /** Chooses and takes a place. Undefined: all places are taken, see `hasUsable`. */
@@ -124,7 +124,7 @@ export class ProxyBackend {
     const wasUsable = this.hasUsable;
     const wasUp = server.status.up;
     server.status = status;
-    this.#balancer.update(server, status.up);
+    this.#balancer.update(server, this.#takesPart(server));
     if (wasUp && !status.up) {
       server.pool.clear();
       if (this.configuration.redispatch !== undefined && server.queued > 0) this.#redistribute(server);
@@ -163,6 +163,11 @@ export class ProxyBackend {
       downtimeMs: this.#downtimeMs,
       servers: this.servers.map((server) => server.statistics(mode, now)),
     };
+  }
+
+  /** A disabled backend has no server, whatever the checks say. */
+  #takesPart(server: ProxyServer): boolean {
+    return server.status.up && !this.configuration.disabled;
   }
 
   #take(server: ProxyServer): void {

@@ -33,7 +33,7 @@ export interface ProxyEngineOptions {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly log: LogSink;
-  /** In [0, 1). */
+  /** In [0, 1); for `balance random`. The algorithms that exist draw nothing. */
   readonly random: () => number;
   /** Figures of all proxy processes, for the statistics page; left out: only this process's. */
   readonly collect?: () => Promise<ProxyStatistics>;

@@ -18,15 +18,14 @@ import type { ResponseHeadEvent } from "../http/event.ts";
 import type { HeaderList } from "../http/headers.ts";
 import type { Framing, RequestHead, ResponseHead } from "../http/message.ts";
 import type { Problem } from "../http/problem.ts";
+import { Affinity } from "./affinity.ts";
 import type { ProxyBackend } from "./backend.ts";
-import { type CookieSeen, setResponseCookie, takeRequestCookies } from "./cookie.ts";
 import { Dial, type DialOwner } from "./dial.ts";
 import { errorPage, type Page } from "./error-page.ts";
 import { addForwardedFor } from "./forwarded-for.ts";
 import type { HttpClient } from "./http-client.ts";
 import { bodyEndSize, requestHeadSize, responseHeadSize } from "./htx-size.ts";
 import { tunnelTimeout } from "./runtime.ts";
-import type { ProxyServer } from "./server.ts";
 import type { ServerConnection } from "./server-connection.ts";
 import { answerStatistics, requestedStatistics } from "./stats-service.ts";
 import type { Cause, Step, StreamRecord } from "./stream-record.ts";
@@ -49,7 +48,7 @@ export class HttpStream implements DialOwner {
   #requestComplete = false;
   /** Something of the body has left: the request cannot be sent a second time. */
   #bodySent = false;
-  #cookieSeen: CookieSeen = "N";
+  #affinity: Affinity | undefined;
   #persistence: Persistence | undefined;
   #responseFraming: Framing = { kind: "none" };
   /** In a tunnel: the server sends no more. */
@@ -189,29 +188,12 @@ export class HttpStream implements DialOwner {
     this.#record.enterBackend(backend);
     this.#record.countIn(requestHeadSize(head));
     this.#dial = new Dial(runtime, backend, this.#record, connection, this);
-    const direct = this.#directServer(backend);
+    this.#affinity = new Affinity(backend, head.headers);
     prepareRequest(head, combinedMode(frontend.configuration.connectionMode, configuration.connectionMode));
     const client = connection.remote.address;
     addForwardedFor(head.headers, client, frontend.configuration.forwardFor, configuration.forwardFor);
     this.#phase = "dialing";
-    this.#dial.start(direct);
-  }
-
-  /** The first server that is up among those that the request's cookies name. */
-  #directServer(backend: ProxyBackend): ProxyServer | undefined {
-    const { cookie } = backend.configuration;
-    if (cookie === undefined) return undefined;
-    for (const value of takeRequestCookies(this.#head.headers, cookie)) {
-      const named = value === "" ? [] : backend.withCookie(value);
-      const server = named.find((candidate) => candidate.status.up);
-      if (server !== undefined) {
-        this.#cookieSeen = "V";
-        return server;
-      }
-      if (named.length > 0) this.#cookieSeen = "D";
-      else if (this.#cookieSeen === "N") this.#cookieSeen = "I";
-    }
-    return undefined;
+    this.#dial.start(this.#affinity.direct);
   }
 
   dialed(connection: ServerConnection): void {
@@ -316,7 +298,9 @@ export class HttpStream implements DialOwner {
     this.#record.respondedAt = runtime.timers.now;
     this.#record.status = head.status;
     this.#record.countOut(responseHeadSize(head));
-    this.#responseCookie(head, dial);
+    const direct = dial.direct !== undefined;
+    const cookieState = this.#affinity?.answer(head, this.#head.method, direct, dial.server);
+    if (cookieState !== undefined) this.#record.cookieState = cookieState;
     const mode = combinedMode(frontend.configuration.connectionMode, dial.backend.configuration.connectionMode);
     const kept = persistence({
       mode: runtime.stopping ? "close" : mode,
@@ -331,22 +315,6 @@ export class HttpStream implements DialOwner {
     output.responseHead(head);
     if (framing.kind === "tunnel") this.#openTunnel(connection);
     else this.#phase = "responding";
-  }
-
-  #responseCookie(head: ResponseHead, dial: Dial): void {
-    const { cookie } = dial.backend.configuration;
-    if (cookie === undefined) return;
-    const set = setResponseCookie(head, cookie, {
-      direct: dial.direct !== undefined,
-      serverCookie: dial.server?.configuration.cookie,
-      method: this.#head.method,
-    });
-    this.#record.cookieState = this.#cookieLetter(dial) + set;
-  }
-
-  /** A server that was named, and given up on the way, counts as down. */
-  #cookieLetter(dial: Dial): CookieSeen {
-    return this.#cookieSeen === "V" && dial.direct === undefined ? "D" : this.#cookieSeen;
   }
 
   #responseData(bytes: Uint8Array): void {
@@ -486,9 +454,8 @@ export class HttpStream implements DialOwner {
     const backend = this.#dial?.backend;
     this.#record.terminate(cause, step);
     this.#record.status = status;
-    if (this.#dial !== undefined && backend?.configuration.cookie !== undefined) {
-      this.#record.cookieState = `${this.#cookieLetter(this.#dial)}N`;
-    }
+    const cookieState = this.#affinity?.ownAnswer(this.#dial?.direct !== undefined);
+    if (cookieState !== undefined) this.#record.cookieState = cookieState;
     this.#answer(errorPage(status, (backend ?? this.#client.frontend).configuration.errorFiles), true);
   }
 

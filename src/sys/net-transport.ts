@@ -8,7 +8,7 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { type IpAddress, parseIp } from "../base/ip.ts";
 import type { Duration } from "../base/time.ts";
 import type { Connection, ConnectionHandler, Endpoint, Listener, ListenerHandler, Transport } from "../proxy/port.ts";
-import { addon, type Descriptor } from "./addon.ts";
+import { addon, type Descriptor, SystemError } from "./addon.ts";
 import { duplicate } from "./duplicate.ts";
 import { blockOf, ReadBlocks } from "./read-blocks.ts";
 
@@ -70,7 +70,14 @@ class NetListener implements Listener {
   /** `net.Server` cannot pause, only close its descriptor: so another one for the same socket is kept. */
   pause(): void {
     if (this.#server === undefined) return;
-    this.#descriptor = duplicate(this.#descriptor);
+    try {
+      this.#descriptor = duplicate(this.#descriptor);
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      // Out of descriptors: better too many clients than none ever again.
+      this.#handler.failed(error.code);
+      return;
+    }
     this.#server.close();
     this.#server = undefined;
   }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import fc from "fast-check";
 import { duplicate } from "../../src/sys/duplicate.ts";
 import { closeDescriptor } from "../../src/sys/listen.ts";
 import {
@@ -13,6 +14,7 @@ import {
   response,
   type ServedRequest,
   startProxy,
+  startRawServer,
   startServer,
   statusOf,
   TIMEOUTS,
@@ -100,6 +102,71 @@ describe("what strangers send", () => {
       return before > 0 && still && before === server.requests.length;
     });
     assert.ok(server.requests.length < 1000, `${server.requests.length} were served`);
+  });
+});
+
+describe("bytes of any kind", () => {
+  const pieces = fc.array(
+    fc.oneof(
+      fc.constantFrom(
+        "GET / HTTP/1.1\r\n",
+        "Host: x\r\n",
+        "\r\n",
+        "POST /a HTTP/1.0\r\n",
+        "Content-Length: 5\r\n",
+        "12345",
+      ),
+      fc.constantFrom(
+        "Transfer-Encoding: chunked\r\n",
+        "5\r\n12345\r\n",
+        "0\r\n\r\n",
+        "Connection: close\r\n",
+        "HTTP/1.1 200 OK\r\n",
+      ),
+      fc.constantFrom(
+        "HTTP/1.1 101 Sw\r\n",
+        "HTTP/1.1 100 C\r\n\r\n",
+        "Upgrade: a\r\nConnection: upgrade\r\n",
+        "HTTP/1.0 204 No\r\n",
+      ),
+      fc.string({ unit: "binary", maxLength: 8 }),
+    ),
+    { maxLength: 10 },
+  );
+
+  test("from clients and servers leave the proxy whole: it answers the next client and forgets nobody", async (t) => {
+    let answers: readonly string[] = [];
+    const raw = await startRawServer(t, (socket) => {
+      socket.once("data", () => {
+        for (const answer of answers) socket.write(Buffer.from(answer, "latin1"));
+        socket.end();
+      });
+    });
+    const good = await startServer(t, named("good"));
+    const proxy = startProxy(
+      t,
+      `${frontend()}  http-reuse always\n  server s 127.0.0.1:${raw.port}\n` +
+        `frontend good\n  bind 127.0.0.1:80\n  default_backend good\nbackend good\n  server s 127.0.0.1:${good.port}\n`,
+    );
+    await fc.assert(
+      fc.asyncProperty(pieces, pieces, fc.boolean(), async (request, response, wellFormed) => {
+        answers = response;
+        const client = await Client.connect(t, proxy.port("f"));
+        for (const piece of wellFormed ? [get(), ...request] : request)
+          client.socket.write(Buffer.from(piece, "latin1"));
+        client.socket.end();
+        await client.rest();
+        client.socket.destroy();
+        assert.equal(bodyOf(await once(t, proxy.port("good"))), "good");
+      }),
+      { numRuns: 100 },
+    );
+    await until("all clients are gone", () => !proxy.engine.hasWork());
+    const { backends } = proxy.engine.statistics();
+    assert.deepEqual(
+      backends.map(({ scur, queued, servers }) => [scur, queued, servers[0]?.scur, servers[0]?.used ?? 0]),
+      backends.map(() => [0, 0, 0, 0]),
+    );
   });
 });
 
