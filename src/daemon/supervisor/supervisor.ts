@@ -143,12 +143,12 @@ export class Supervisor {
     const hardAfterMs = hardStopAfter === undefined ? STOP_GRACE_MS : inMilliseconds(hardStopAfter);
     // Addresses go first, while the proxies still answer: whoever comes through the VIP is served until it has moved.
     if (this.#vrrp !== undefined) await ended(this.#vrrp);
-    await Promise.all(
-      this.#children()
-        .filter((child) => child !== this.#vrrp)
-        .map((child) => ended(child, { hardAfterMs, replaced: false })),
-    );
+    const rest = this.#children()
+      .filter((child) => child !== this.#vrrp)
+      .map((child) => ended(child, { hardAfterMs, replaced: false }));
+    // Whoever comes now is refused, instead of waiting in a queue that nobody serves.
     this.#listeners.close();
+    await Promise.all(rest);
     this.#control?.close();
     this.#log.write("info", "Stopped evenkeel");
   }
