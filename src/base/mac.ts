@@ -6,10 +6,6 @@ export type MacAddress = string & { readonly [mac]: true };
 
 export const BROADCAST_MAC = "ff:ff:ff:ff:ff:ff" as MacAddress;
 
-export function parseMac(text: string): MacAddress | undefined {
-  return /^[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}$/.test(text) ? (text.toLowerCase() as MacAddress) : undefined;
-}
-
 export function macFromBytes(bytes: Uint8Array, offset = 0): MacAddress {
   return Array.from(bytes.subarray(offset, offset + 6), (byte) => byte.toString(16).padStart(2, "0")).join(
     ":",

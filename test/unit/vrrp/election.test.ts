@@ -60,7 +60,10 @@ describe("A router that starts", () => {
     machine.start();
     const first = machine.wait(seconds(0));
     assert.equal(machine.is, "MASTER");
-    assert.equal(deeds(first).find((deed) => deed.startsWith("advert")), "advert V 255");
+    assert.equal(
+      deeds(first).find((deed) => deed.startsWith("advert")),
+      "advert V 255",
+    );
   });
 
   it("waits longer by vrrp_startup_delay", () => {
