@@ -105,6 +105,22 @@ describe("what strangers send", () => {
   });
 });
 
+test("a client that wants page after page and never reads is not answered on and on", async (t) => {
+  const proxy = startProxy(t, `${frontend("  stats enable\n  stats uri /stats\n")}`);
+  const client = await Client.connect(t, proxy.port());
+  client.socket.pause();
+  client.socket.write(get("/stats").repeat(4000));
+  const answered = () => proxy.engine.statistics().frontends[0]?.intercepted ?? 0;
+  let before = -1;
+  await until("no more answers", async () => {
+    const still = before === answered();
+    before = answered();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    return before > 0 && still && before === answered();
+  });
+  assert.ok(answered() < 2000, `${answered()} were answered`);
+});
+
 describe("bytes of any kind", () => {
   const pieces = fc.array(
     fc.oneof(
@@ -267,6 +283,7 @@ describe("stopping", () => {
     await proxy.engine.softStop();
     assert.equal(proxy.engine.hasWork(), false);
     await client.rest();
+    assert.match(proxy.logs[0] ?? "", / -1 0 - - KH-- /);
   });
 
   test("a new process on the same socket takes over without a lost connection", async (t) => {
