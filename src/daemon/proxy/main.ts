@@ -41,7 +41,7 @@ serveSupervisor(
         random: Math.random,
         collect,
         hostname: host,
-        pid,
+        pid: process.pid,
         version: message.version,
         processes: configuration.global.nbthread,
       });

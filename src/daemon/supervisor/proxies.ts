@@ -25,6 +25,7 @@ export class Proxies {
   readonly #all = new Set<ManagedChild>();
   readonly #retiring = new Set<ManagedChild>();
   #accepting: readonly ManagedChild[] = [];
+  #configuration: ProxyConfiguration | undefined;
   #past: ProxyStatistics | undefined;
 
   constructor(options: ProxiesOptions) {
@@ -74,10 +75,12 @@ export class Proxies {
     return started;
   }
 
-  /** From now on these are the proxies; the others finish what they have. */
-  replace(successors: readonly ManagedChild[]): void {
+  /** From now on these are the proxies; the others finish what they have. Figures of what is not configured are forgotten. */
+  replace(successors: readonly ManagedChild[], configuration: ProxyConfiguration | undefined): void {
     const old = this.#accepting;
     this.#accepting = successors;
+    this.#configuration = configuration;
+    this.#past = this.#configured(this.#past);
     for (const child of old) {
       this.#retiring.add(child);
       void child.stop({ hardAfterMs: undefined, replaced: true });
@@ -92,11 +95,11 @@ export class Proxies {
   ended(child: ManagedChild, last: unknown): void {
     if (last === undefined || !this.#all.has(child)) return;
     const dead = ofTheDead(last as ProxyStatistics);
-    this.#past = this.#past === undefined ? dead : succeed(dead, this.#past);
+    this.#past = this.#configured(this.#past === undefined ? dead : succeed(dead, this.#past));
   }
 
-  /** The sum over all processes, of what `configuration` has. Undefined before any has answered. */
-  async statistics(configuration: ProxyConfiguration): Promise<ProxyStatistics | undefined> {
+  /** The sum over all processes. Undefined before any has answered. */
+  async statistics(): Promise<ProxyStatistics | undefined> {
     const ask = async (children: readonly ManagedChild[]) => {
       const answers = await Promise.all(children.map((child) => child.ask()));
       return answers.filter((answer) => answer !== undefined) as ProxyStatistics[];
@@ -109,11 +112,11 @@ export class Proxies {
     const now = mergeStatistics(present) ?? first;
     if (now === undefined) return undefined;
     const sum = (now === first ? others : before).reduce((total, one) => succeed(total, one) ?? total, now);
-    return onlyOf(configuration, sum);
+    return this.#configured(sum);
   }
 
-  /** Forgets figures of what is no longer configured. */
-  forget(configuration: ProxyConfiguration): void {
-    if (this.#past !== undefined) this.#past = onlyOf(configuration, this.#past);
+  #configured(statistics: ProxyStatistics | undefined): ProxyStatistics | undefined {
+    if (statistics === undefined || this.#configuration === undefined) return undefined;
+    return onlyOf(this.#configuration, statistics);
   }
 }

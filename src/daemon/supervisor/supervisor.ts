@@ -79,7 +79,7 @@ export class Supervisor {
     if (vrrp !== undefined && vrrp.instances.length > 0) this.#vrrp = this.#startVrrp(vrrp);
     if (proxy !== undefined) {
       this.#director = this.#startDirector(proxy);
-      this.#proxies.replace(this.#proxies.start(proxy, listening?.listeners ?? []));
+      this.#proxies.replace(this.#proxies.start(proxy, listening?.listeners ?? []), proxy);
     }
     const failed = await notReady(this.#children());
     if (failed.length === 0 || this.#stopping !== undefined) return;
@@ -111,11 +111,7 @@ export class Supervisor {
   }
 
   async status(): Promise<StatusReport> {
-    const { proxy } = this.#configuration;
-    const [vrrp, proxies] = await Promise.all([
-      this.#vrrp?.ask(),
-      proxy === undefined ? undefined : this.#proxies.statistics(proxy),
-    ]);
+    const [vrrp, proxy] = await Promise.all([this.#vrrp?.ask(), this.#proxies.statistics()]);
     return {
       version: VERSION,
       node: process.version,
@@ -132,7 +128,7 @@ export class Supervisor {
         retiring: this.#proxies.isRetiring(child),
       })),
       vrrp: vrrp as StatusReport["vrrp"],
-      proxy: proxies,
+      proxy,
     };
   }
 
@@ -215,10 +211,8 @@ export class Supervisor {
       if (old !== undefined) await ended(old);
       this.#director = undefined;
     } else old?.send({ type: "reconfigure", proxy });
-    this.#proxies.replace(successors);
-    if (proxy === undefined) return;
+    this.#proxies.replace(successors, proxy);
     this.#forgetServers(proxy);
-    this.#proxies.forget(proxy);
   }
 
   #startVrrp(first: VrrpConfiguration): ManagedChild {
@@ -298,9 +292,8 @@ export class Supervisor {
 
   /** A proxy reads what strangers send: it may ask, but says nothing that others believe. */
   #heardFromProxy(child: ManagedChild, message: ChildReport): void {
-    const { proxy } = this.#configuration;
-    if (message.type !== "collect" || proxy === undefined) return;
-    this.#proxies.statistics(proxy).then(
+    if (message.type !== "collect") return;
+    this.#proxies.statistics().then(
       (statistics) => {
         if (statistics !== undefined) child.send({ type: "collected", id: message.id, statistics });
       },
@@ -313,9 +306,9 @@ export class Supervisor {
   }
 
   /** States of servers that are no longer in the configuration. */
-  #forgetServers(configuration: ProxyConfiguration): void {
+  #forgetServers(configuration: ProxyConfiguration | undefined): void {
     const known = new Set(
-      configuration.backends.flatMap((backend) => backend.servers.map((one) => serverKey(backend.name, one.name))),
+      configuration?.backends.flatMap((backend) => backend.servers.map((one) => serverKey(backend.name, one.name))),
     );
     for (const key of this.#statuses.keys()) if (!known.has(key)) this.#statuses.delete(key);
   }
