@@ -10,7 +10,7 @@ import type { LabNode } from "../../src/lab/node.ts";
 import { CLIENT_VIP, SERVER_VIP } from "../../src/lab/scenarios/haproxy-keepalived.ts";
 import type { Traffic } from "../../src/lab/scenarios/observers.ts";
 import type { Program } from "../../src/lab/topology.ts";
-import { peerPath } from "./peers.ts";
+import type { Peer } from "./peers.ts";
 import { until } from "./until.ts";
 import type { Brand } from "./vrrp-pair.ts";
 
@@ -32,13 +32,23 @@ export async function up(first: Brand, second: Brand): Promise<Lab> {
 
 function programsOf(brand: Brand, node: string): readonly Program[] {
   const vrrp = `base/${node}/keepalived.conf`;
-  if (brand === "evenkeel")
+  if (brand === "evenkeel") {
     return [{ name: "evenkeel", command: ["evenkeel", "run", "-f", vrrp, "-f", "/tmp/haproxy.cfg"] }];
+  }
   return [
-    { name: "keepalived", command: [peerPath("keepalived"), "-n", "-l", "-D", "-P", "-f", vrrp] },
-    { name: "haproxy", command: [peerPath("haproxy"), "-db", "-f", "/tmp/haproxy.cfg"] },
+    { name: "keepalived", command: peer("keepalived", "-n", "-l", "-D", "-P", "-f", vrrp) },
+    { name: "haproxy", command: peer("haproxy", "-db", "-f", "/tmp/haproxy.cfg") },
   ];
 }
+
+/** A node may see the project's folder at another place than this process does, so the path is asked for in there. */
+const peer = (name: Peer, ...parameters: string[]): Program["command"] => [
+  "sh",
+  "-c",
+  `exec "$("$EVENKEEL_PROJECT/scripts/peer" ${name})" "$@"`,
+  name,
+  ...parameters,
+];
 
 export async function die(node: LabNode, death: Death): Promise<void> {
   if (death === "link down") return node.link("eth0", "down");
