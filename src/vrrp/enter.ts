@@ -4,10 +4,10 @@
  */
 
 import { after, type Duration } from "../base/time.ts";
-import type { NotifyScripts, ScriptCommand, VrrpInstance } from "../config/model/vrrp.ts";
+import type { NotifyScripts, ScriptCommand, VirtualAddress, VrrpInstance } from "../config/model/vrrp.ts";
 import { advertPacket } from "./advert.ts";
 import { counted } from "./counters.ts";
-import { allAddresses, announceAll } from "./garp.ts";
+import { announceAll } from "./garp.ts";
 import type { NotifyState, Output, StateName } from "./messages.ts";
 import { masterDownOf, type RouterState } from "./router-state.ts";
 import { log, type Step } from "./step.ts";
@@ -87,8 +87,7 @@ function claim(step: Step, instance: VrrpInstance, router: RouterState): RouterS
     const [from, to] = [router.masterAdvertInterval, advertInterval].map((span) => `${span / 1_000}ms`);
     log(step, `(${name}) changing advert interval from ${from} to locally configured ${to}`);
   }
-  log(step, `(${name}) setting VIPs.`);
-  for (const address of allAddresses(instance)) step.emit({ type: "add-address", instance: name, address });
+  addAddresses(step, instance, instance);
   const spoken = sendAdvert(step, instance, router, router.priority);
   announceAll(step, instance, garp.masterRepeat);
   const secondBatch =
@@ -126,10 +125,32 @@ function release(
   };
 }
 
+/** An instance, or some of its addresses. */
+type Addresses = Pick<VrrpInstance, "virtualAddresses" | "excludedAddresses">;
+
+export function addAddresses(step: Step, instance: VrrpInstance, addresses: Addresses): void {
+  eachKind(step, instance, "setting", addresses, (address) =>
+    step.emit({ type: "add-address", instance: instance.name, address }),
+  );
+}
+
 /** Also at a start, for what an earlier process left behind. */
-export function removeAddresses(step: Step, instance: VrrpInstance): void {
-  log(step, `(${instance.name}) removing VIPs.`);
-  for (const address of allAddresses(instance)) step.remove(instance, address);
+export function removeAddresses(step: Step, instance: VrrpInstance, addresses: Addresses = instance): void {
+  eachKind(step, instance, "removing", addresses, (address) => step.remove(instance, address));
+}
+
+/** keepalived's two lists, each with its line. */
+function eachKind(
+  step: Step,
+  { name }: VrrpInstance,
+  what: "setting" | "removing",
+  { virtualAddresses, excludedAddresses }: Addresses,
+  perform: (address: VirtualAddress) => void,
+): void {
+  if (virtualAddresses.length > 0) log(step, `(${name}) ${what} VIPs.`);
+  virtualAddresses.forEach(perform);
+  if (excludedAddresses.length > 0) log(step, `(${name}) ${what} E-VIPs.`);
+  excludedAddresses.forEach(perform);
 }
 
 export function sendAdvert(step: Step, instance: VrrpInstance, router: RouterState, priority: number): RouterState {

@@ -6,7 +6,7 @@
 import { after } from "../base/time.ts";
 import type { VirtualAddress, VrrpConfiguration, VrrpInstance } from "../config/model/vrrp.ts";
 import { applyTrackers } from "./eligibility.ts";
-import { enter } from "./enter.ts";
+import { addAddresses, enter, removeAddresses } from "./enter.ts";
 import { allAddresses, announceAll } from "./garp.ts";
 import { type Draft, instanceNamed } from "./host-state.ts";
 import { masterDownOf, type RouterState } from "./router-state.ts";
@@ -82,14 +82,17 @@ function adjust(step: Step, was: VrrpInstance, instance: VrrpInstance, before: R
 }
 
 function moveAddresses(step: Step, was: VrrpInstance, instance: VrrpInstance): void {
-  const missingFrom = (others: readonly VirtualAddress[]) => (address: VirtualAddress) =>
-    !others.some((other) => isSame(other, address));
-  const gone = allAddresses(was).filter(missingFrom(allAddresses(instance)));
-  const added = allAddresses(instance).filter(missingFrom(allAddresses(was)));
-  if (gone.length > 0) log(step, `(${instance.name}) removing VIPs.`);
-  for (const address of gone) step.remove(was, address);
-  if (added.length === 0) return;
-  log(step, `(${instance.name}) setting VIPs.`);
-  for (const address of added) step.emit({ type: "add-address", instance: instance.name, address });
-  announceAll(step, instance, instance.garp.masterRepeat, added);
+  removeAddresses(step, was, without(was, instance));
+  const added = without(instance, was);
+  addAddresses(step, instance, added);
+  announceAll(step, instance, instance.garp.masterRepeat, [...added.virtualAddresses, ...added.excludedAddresses]);
+}
+
+/** The addresses of one that the other has not: `virtual_ipaddress` may become `virtual_ipaddress_excluded` unnoticed. */
+function without(one: VrrpInstance, other: VrrpInstance) {
+  const isMissing = (address: VirtualAddress) => !allAddresses(other).some((known) => isSame(known, address));
+  return {
+    virtualAddresses: one.virtualAddresses.filter(isMissing),
+    excludedAddresses: one.excludedAddresses.filter(isMissing),
+  };
 }

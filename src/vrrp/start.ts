@@ -9,6 +9,7 @@ import type { InterfaceReport } from "./messages.ts";
 import { masterDownOf, newRouter, OWNER_PRIORITY, type RouterState } from "./router-state.ts";
 import { newScript } from "./scripts.ts";
 import { log, type Step } from "./step.ts";
+import { NO_SOURCE } from "./tracking.ts";
 
 export function start(step: Step, draft: Draft, interfaces: readonly InterfaceReport[]): void {
   const { instances, scripts, global } = draft.configuration;
@@ -30,7 +31,11 @@ export function admit(step: Step, draft: Draft, instances: readonly VrrpInstance
   updateStandings(step, draft);
   for (const { name } of instances) {
     const faults = draft.routers.find((router) => router.name === name)?.faults ?? [];
-    for (const fault of faults) log(step, `(${name}): entering FAULT state (${fault})`);
+    for (const fault of faults) {
+      // keepalived 2.2.7 spells the two differently.
+      const subject = fault === NO_SOURCE ? `(${name})` : `(${name}):`;
+      log(step, `${subject} entering FAULT state (${fault})`);
+    }
   }
   for (const instance of instances) removeAddresses(step, instance);
   draft.routers = draft.routers.map((router) => {

@@ -24,10 +24,14 @@ export function masterDownInterval(
 /** How late a successor's first advert may be for other reasons than its skew: its scheduling, and the way here. */
 const HAND_OVER_ALLOWANCE = seconds(0.1);
 
+/** A stop must end soon also with adverts every 40 seconds; who stops the process gives it 5 s (keepalived's `child_wait_time`). */
+const LONGEST_HAND_OVER = seconds(3);
+
 /**
  * How long a master that leaves waits for its successor to speak. A backup stays silent, so nobody here knows its
  * priority: this is the skew of the lowest one.
  */
 export function handOverTime(version: 2 | 3, masterAdvertInterval: Duration): Duration {
-  return microseconds(skewTime(version, 1, masterAdvertInterval) + HAND_OVER_ALLOWANCE);
+  const lowest = skewTime(version, 1, masterAdvertInterval) + HAND_OVER_ALLOWANCE;
+  return microseconds(Math.min(lowest, LONGEST_HAND_OVER));
 }

@@ -2,12 +2,16 @@
  * What the trackers make of a virtual router: its effective priority, and the reasons why it may not take part.
  *
  * keepalived.conf(5) `track_interface`, `track_script`: a weight of 0 means FAULT, any other weight is added to the
- * priority. Trackers of a sync group count for each member.
+ * priority. Trackers of a sync group count for each member. The interfaces of virtual addresses are tracked without being
+ * named, unless an address says `no_track`.
  */
 
 import type { SyncGroup, TrackInterface, TrackScript, VrrpInstance } from "../config/model/vrrp.ts";
+import { allAddresses } from "./garp.ts";
 import { OWNER_PRIORITY } from "./router-state.ts";
 import type { ScriptState } from "./scripts.ts";
+
+export const NO_SOURCE = "no IPv4 address for interface";
 
 /** What is known of the host; false and "unknown" for what has not been reported. */
 export interface HostView {
@@ -31,11 +35,14 @@ export function standingOf(instance: VrrpInstance, group: SyncGroup | undefined,
   let weights = 0;
 
   if (!instance.ignoreOwnLink && !view.isUp(instance.interface)) faults.push(`interface ${instance.interface} down`);
-  if (!view.hasSource) faults.push("no IPv4 address for interface");
+  if (!view.hasSource) faults.push(NO_SOURCE);
+  const needed = interfacesNeeded(instance);
+  for (const name of needed) if (!view.isUp(name)) faults.push(`interface ${name} down`);
   for (const { interface: name, weight, reverse } of interfaces) {
     const good = view.isUp(name) !== reverse;
     if (weight !== 0) weights += earned(good, weight);
-    else if (!good && name !== instance.interface) faults.push(`interface ${name} ${reverse ? "up" : "down"}`);
+    else if (!good && name !== instance.interface && !needed.has(name))
+      faults.push(`interface ${name} ${reverse ? "up" : "down"}`);
   }
   for (const { script, weight, reverse } of scripts) {
     const verdict = view.verdict(script);
@@ -51,6 +58,14 @@ export function standingOf(instance: VrrpInstance, group: SyncGroup | undefined,
       : Math.min(OWNER_PRIORITY - 1, Math.max(1, instance.priority + weights));
   return { priority, faults, pending };
 }
+
+/** Those of its addresses besides its own, which `dont_track_primary` is about. */
+const interfacesNeeded = (instance: VrrpInstance): ReadonlySet<string> =>
+  new Set(
+    allAddresses(instance)
+      .filter((address) => !address.noTrack && address.interface !== instance.interface)
+      .map((address) => address.interface),
+  );
 
 /** A positive weight is a reward, a negative one a punishment. */
 const earned = (good: boolean, weight: number): number => (good === weight > 0 ? weight : 0);

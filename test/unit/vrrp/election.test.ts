@@ -79,7 +79,7 @@ describe("A router that starts", () => {
     assert.deepEqual(machine.instance().faults, ["interface eth0 down", "no IPv4 address for interface"]);
     assert.deepEqual(lines(started), [
       "(V): entering FAULT state (interface eth0 down)",
-      "(V): entering FAULT state (no IPv4 address for interface)",
+      "(V) entering FAULT state (no IPv4 address for interface)",
       "(V) removing VIPs.",
       "(V) entering FAULT state",
     ]);

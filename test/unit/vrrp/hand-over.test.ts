@@ -20,6 +20,15 @@ function master(more: Parameters<typeof instance>[0] = {}): Machine {
 }
 
 describe("A master that is stopped", () => {
+  it("speaks of its two lists of addresses apart", () => {
+    const machine = new Machine({ excludedAddresses: [vip("10.9.0.51")] });
+    const both = (what: string) => [`(V) ${what} VIPs.`, `(V) ${what} E-VIPs.`];
+    assert.deepEqual(lines(machine.start()).slice(-3, -1), both("removing"));
+    assert.deepEqual(lines(machine.wait(seconds(4))).slice(2, 4), both("setting"));
+    machine.feed({ type: "stop" });
+    assert.deepEqual(lines(machine.wait(seconds(2))), both("removing"));
+  });
+
   it("says priority 0 and keeps its address until its successor speaks", () => {
     const machine = master();
     const said = machine.feed({ type: "stop" });
@@ -54,6 +63,15 @@ describe("A master that is stopped", () => {
     const machine = master({ version: 3, advertInterval: centiseconds(10) });
     machine.feed({ type: "stop" });
     assert.equal(machine.due, 0.199609);
+  });
+
+  it("waits three seconds at most, however seldom it advertises", () => {
+    const machine = new Machine({ version: 3, advertInterval: seconds(40) });
+    machine.start();
+    machine.wait(seconds(160));
+    machine.feed({ type: "stop" });
+    assert.ok(!deeds(machine.wait(seconds(2.9))).includes("stopped"));
+    assert.ok(deeds(machine.wait(seconds(0.1))).includes("stopped"));
   });
 
   it("does not take another one's priority 0 for a successor", () => {
@@ -127,7 +145,7 @@ describe("An address", () => {
     machine.start();
     machine.wait(seconds(40));
     machine.feed({ type: "stop" });
-    assert.equal(of(machine.wait(seconds(5)), "refresh-addresses").length, 5);
+    assert.equal(of(machine.wait(seconds(2.9)), "refresh-addresses").length, 3);
   });
 
   it("that ran out in a short pause is announced again, and its loss is nobody's doing", () => {

@@ -5,7 +5,7 @@ import { describe, it } from "node:test";
 import { seconds } from "../../../src/base/time.ts";
 import type { SyncGroup, VrrpInstance, VrrpScript } from "../../../src/config/model/vrrp.ts";
 import type { ScriptOutcome } from "../../../src/vrrp/messages.ts";
-import { configuration, group, instance, ip, script } from "../../support/vrrp-configuration.ts";
+import { configuration, group, instance, ip, script, vip } from "../../support/vrrp-configuration.ts";
 import { deeds, lines, Machine } from "../../support/vrrp-machine.ts";
 
 const exited = (status: number): ScriptOutcome => ({ type: "exited", status });
@@ -205,6 +205,28 @@ describe("A link", () => {
     assert.deepEqual(tracked(0), ["FAULT", 100]);
     assert.deepEqual(tracked(-20), ["BACKUP", 80]);
     assert.deepEqual(tracked(-20, true), ["BACKUP", 100]);
+  });
+
+  it("of a virtual address takes it out whatever weight it is tracked with, unless the address says no_track", () => {
+    const holder = (noTrack: boolean, more: Partial<VrrpInstance> = {}) => {
+      const machine = new Machine({
+        excludedAddresses: [vip("10.9.1.50", { interface: "eth1", noTrack })],
+        trackInterfaces: [{ interface: "eth1", weight: -20, reverse: false }],
+        ...more,
+      });
+      machine.start();
+      down(machine, "eth1");
+      return machine;
+    };
+    const machine = holder(false);
+    assert.equal(machine.is, "FAULT");
+    assert.deepEqual(machine.instance().faults, ["interface eth1 down"]);
+    down(machine, "eth1", true);
+    assert.equal(machine.is, "BACKUP");
+    assert.equal(holder(true).is, "BACKUP");
+    const tracked = holder(false, { trackInterfaces: [{ interface: "eth1", weight: 0, reverse: false }] });
+    assert.deepEqual(tracked.instance().faults, ["interface eth1 down"], "said once");
+    assert.equal(holder(false, { excludedAddresses: [vip("10.9.0.51")], ignoreOwnLink: true }).is, "BACKUP");
   });
 
   it("that is reported again unchanged is no news", () => {
