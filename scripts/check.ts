@@ -77,7 +77,7 @@ function deadCode(): Finding {
   return { seen, complaints: problems?.join("\n") ?? (failed ? all : "") };
 }
 
-const sources = globSync("{src,test,scripts}/**/*.ts", { exclude: ["test/fixtures/**"] });
+const sources = globSync("{src,test,scripts,bench}/**/*.ts", { exclude: ["test/fixtures/**"] });
 const program = sources.filter((file) => file.startsWith("src/"));
 const steps: Record<string, Step> = {
   format: {
