@@ -1,11 +1,11 @@
 /**
  * Runs a command without a shell: a check script, a notify script. In a process group of its own, so that what it started
- * ends with it; bounded in time and in output.
+ * ends with it; bounded in time and in output. It does not outlive this process, unless that is killed.
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { constants } from "node:os";
-import { kill } from "node:process";
+import process, { kill } from "node:process";
 import { type Duration, inMilliseconds } from "../base/time.ts";
 
 export interface CommandOptions {
@@ -38,6 +38,11 @@ export type CommandOutcome =
 const MILLISECONDS_TO_KILL = 2_000;
 const OUTPUT_BYTES = 65_536;
 
+const running = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of running) signalGroup(child, "SIGKILL");
+});
+
 /** Resolves when the command itself has ended, whatever it left running in the background; never rejects. */
 export function runCommand(options: CommandOptions): Promise<CommandOutcome> {
   const [program = "", ...parameters] = options.argv;
@@ -59,6 +64,7 @@ export function runCommand(options: CommandOptions): Promise<CommandOutcome> {
 }
 
 function supervise(child: ChildProcess, options: CommandOptions, resolve: (outcome: CommandOutcome) => void): void {
+  running.add(child);
   const output = new BoundedOutput(options.maximumOutputBytes ?? OUTPUT_BYTES);
   child.stdout?.on("data", (chunk: Buffer) => output.add(chunk));
   child.stderr?.on("data", (chunk: Buffer) => output.add(chunk));
@@ -78,6 +84,7 @@ function supervise(child: ChildProcess, options: CommandOptions, resolve: (outco
   options.stop?.addEventListener("abort", end);
   if (options.stop?.aborted) end();
   const settle = (outcome: CommandOutcome) => {
+    running.delete(child);
     clearTimeout(limit);
     clearTimeout(killTimer);
     options.stop?.removeEventListener("abort", end);

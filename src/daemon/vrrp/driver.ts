@@ -26,6 +26,13 @@ import { ScriptRunner } from "./script-runner.ts";
 /** setTimeout takes no more. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
+/**
+ * Scripts that still run so long after the order to stop are asked to end. The process that waits for this one gives it
+ * 5 s, as keepalived does (`child_wait_time`); what has not ended by then is killed with this process.
+ */
+const LONGEST_STOP_MS = 4_000;
+const GRACE_MS = 500;
+
 export interface DriverOptions {
   readonly configuration: VrrpConfiguration;
   readonly network: HostNetwork;
@@ -43,9 +50,11 @@ export class VrrpDriver {
   readonly #scripts: ScriptRunner;
   readonly #notify: NotifyQueue;
   readonly #inputs: Input[] = [];
+  /** The machine has let go of everything and the notify scripts have ended. */
   readonly stopped: Promise<void>;
   #state: HostState;
   #timer: NodeJS.Timeout | undefined;
+  #patience: NodeJS.Timeout | undefined;
   #busy = false;
   #done: () => void = () => undefined;
 
@@ -66,8 +75,16 @@ export class VrrpDriver {
     this.handle({ type: "start", interfaces });
   }
 
+  /** Hands over and tells the notify scripts; resolves when that is done, or cut short. May be called again. */
   stop(): Promise<void> {
     this.handle({ type: "stop" });
+    if (this.#patience === undefined) {
+      this.#patience = setTimeout(() => {
+        this.#notify.clear();
+        this.#scripts.end();
+        this.#patience = setTimeout(this.#done, GRACE_MS);
+      }, LONGEST_STOP_MS);
+    }
     return this.stopped;
   }
 
@@ -94,6 +111,10 @@ export class VrrpDriver {
   }
 
   #step(input: Input): void {
+    if (input.type === "link") {
+      const cause = input.up ? "up, with a carrier" : "down, without a carrier, or removed";
+      this.#publish({ kind: "link-state", interface: input.interface, up: input.up, cause });
+    }
     const { state, outputs } = transition(DEFAULT_HOST_PARAMETERS, this.#state, input, monotonicNow());
     this.#state = state;
     for (const output of outputs) this.#perform(output);

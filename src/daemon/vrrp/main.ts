@@ -7,23 +7,28 @@ import type { StartMessage, ToChild } from "../messages.ts";
 import { VrrpDriver } from "./driver.ts";
 import { HostNetwork } from "./network.ts";
 import { preferThisProcess } from "./priority.ts";
+import { withUsableScripts } from "./usable-scripts.ts";
 
 const log = standardErrorLog(process.env, process.stderr.isTTY === true);
 let driver: VrrpDriver | undefined;
 let network: HostNetwork | undefined;
 
+function warnOfMissing(): void {
+  for (const name of network?.missing() ?? [])
+    log.write("warning", `WARNING - interface ${name} doesn't exist: waiting for it`);
+}
+
 serveSupervisor(
   {
     async start(message: StartMessage) {
       if (message.child !== "vrrp") throw new Error(`a vrrp process was started as ${message.child}`);
-      const { configuration } = message;
       preferThisProcess(log);
+      const configuration = withUsableScripts(message.configuration, log);
       const early: Input[] = [];
       network = new HostNetwork(configuration, log, (input) =>
         driver === undefined ? early.push(input) : driver.handle(input),
       );
-      for (const name of network.missing())
-        log.write("warning", `WARNING - interface ${name} doesn't exist: waiting for it`);
+      warnOfMissing();
       const detail = process.env.EVENKEEL_LOG_DETAIL === "1";
       driver = new VrrpDriver({ configuration, network, log, publish: tellEvent, detail });
       driver.start(network.reports());
@@ -31,9 +36,11 @@ serveSupervisor(
     },
     message(message: Exclude<ToChild, StartMessage>) {
       if (message.type !== "reconfigure" || !("vrrp" in message)) return;
-      network?.prepare(message.vrrp);
-      driver?.reconfigure(message.vrrp);
+      const configuration = withUsableScripts(message.vrrp, log);
+      network?.prepare(configuration);
+      driver?.reconfigure(configuration);
       network?.settle();
+      warnOfMissing();
     },
     async stop() {
       await driver?.stop();

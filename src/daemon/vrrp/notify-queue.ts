@@ -51,6 +51,11 @@ export class NotifyQueue {
     while (this.#running.size > 0) await Promise.all(this.#running.values());
   }
 
+  /** Forgets what has not been started yet. */
+  clear(): void {
+    for (const queue of this.#waiting.values()) queue.length = 0;
+  }
+
   async #drain(name: string, queue: ScriptCommand[]): Promise<void> {
     for (let command = queue.shift(); command !== undefined; command = queue.shift()) {
       const outcome = await this.#runner.run(command, LONGEST_RUN);
