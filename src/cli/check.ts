@@ -29,14 +29,18 @@ export function check(files: readonly string[], options: CheckOptions): void {
   const colour = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
   for (const diagnostic of diagnostics) process.stdout.write(renderDiagnostic(diagnostic, { colour }));
   if (dropped > 0) process.stdout.write(`… and ${dropped} more\n`);
-  const count = (severity: string) => diagnostics.filter((one) => one.severity === severity).length;
-  const counts = [`${count("error")} errors`, `${count("warning")} warnings`, `${count("note")} notes`].join(", ");
+  const count = (severity: string) => counted(diagnostics.filter((one) => one.severity === severity).length, severity);
+  const counts = [count("error"), count("warning"), count("note")].join(", ");
   const { vrrp, proxy } = configuration;
   const content = [
     ...(vrrp === undefined
       ? []
       : [`${vrrp.instances.length} vrrp_instance, ${vrrp.syncGroups.length} vrrp_sync_group`]),
-    ...(proxy === undefined ? [] : [`${proxy.frontends.length} frontend, ${proxy.backends.length} backend`]),
+    ...(proxy === undefined
+      ? []
+      : [`${counted(proxy.frontends.length, "frontend")}, ${counted(proxy.backends.length, "backend")}`]),
   ];
   process.stdout.write(`${sources.map((source) => source.name).join(", ")}: ${[...content, counts].join("; ")}\n`);
 }
+
+const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;

@@ -158,10 +158,11 @@ async function list(options: LabChoice & { readonly json?: boolean }): Promise<v
       one.command.slice(0, 100),
     ]),
   );
+  const paper = { colour, width: process.stdout.isTTY === true ? process.stdout.columns : undefined };
   const lines = [
-    ...table(["NODE", "INTERFACE", "SEGMENT", "LINK", "ADDRESSES"], links, colour),
+    ...table(["NODE", "INTERFACE", "SEGMENT", "LINK", "ADDRESSES"], links, paper),
     "",
-    ...table(["NODE", "PROGRAM", "PID", "HOST PID", "STATE", "COMMAND"], processes, colour),
+    ...table(["NODE", "PROGRAM", "PID", "HOST PID", "STATE", "COMMAND"], processes, paper),
   ];
   process.stdout.write(`lab "${lab.name}"\n\n${lines.join("\n")}\n`);
 }

@@ -10,7 +10,7 @@ const program = new Command("evenkeel")
   .enablePositionalOptions()
   .showHelpAfterError("(evenkeel --help lists the commands)");
 
-const collect = (value: string, before: string[]): string[] => [...before, value];
+const collect = (value: string, before: string[] = []): string[] => [...before, value];
 
 program
   .command("run")
@@ -19,7 +19,6 @@ program
     "-f, --file <file>",
     "keepalived.conf or haproxy.cfg, told apart by content; may be repeated",
     collect,
-    [],
   )
   .option(
     "-i, --config-id <id>",
@@ -66,5 +65,12 @@ program
   .action(async (options) => (await import("./demo.ts")).demo(options));
 
 program.addCommand(labCommand());
+
+/** Wrong usage is 2, as 1 has a meaning of its own for `check`. */
+function leaveWith2(command: Command): void {
+  command.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
+  for (const one of command.commands) leaveWith2(one);
+}
+leaveWith2(program);
 
 await program.parseAsync();

@@ -5,7 +5,7 @@ import type { StatusReport } from "../daemon/supervisor/status.ts";
 import type { ProxyStatistics } from "../proxy/statistics.ts";
 import type { InstanceSnapshot } from "../vrrp/messages.ts";
 import { ask, socketPath, withControl } from "./control-client.ts";
-import { type Cell, span, table } from "./table.ts";
+import { type Cell, type Column, type Paper, span, table } from "./table.ts";
 
 export interface StatusOptions {
   readonly json?: boolean;
@@ -15,8 +15,12 @@ export interface StatusOptions {
 export function status(options: StatusOptions): Promise<void> {
   return withControl(async () => {
     const report = (await ask(socketPath(options.socket), { command: "status" })) as StatusReport;
-    const colour = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
-    const text = options.json ? JSON.stringify(report, null, 2) : statusText(report, Date.now(), colour);
+    const terminal = process.stdout.isTTY === true;
+    const paper = {
+      colour: terminal && process.env.NO_COLOR === undefined,
+      width: terminal ? process.stdout.columns : undefined,
+    };
+    const text = options.json ? JSON.stringify(report, null, 2) : statusText(report, Date.now(), paper);
     process.stdout.write(`${text}\n`);
   });
 }
@@ -33,7 +37,42 @@ const stateCell = (text: string): Cell => {
   return colour === undefined ? { text } : { text, colour };
 };
 
-export function statusText(report: StatusReport, nowMs: number, colour: boolean): string {
+const INSTANCES: readonly (string | Column)[] = [
+  "INSTANCE",
+  "STATE",
+  "PRIORITY",
+  { title: "VRID", leaveOut: 2 },
+  { title: "INTERFACE", leaveOut: 1 },
+  "ADDRESSES",
+  { title: "LAST ADVERT HEARD", leaveOut: 3 },
+  "CAUSE",
+];
+const FRONTENDS: readonly (string | Column)[] = [
+  "FRONTEND",
+  "STATUS",
+  { title: "MODE", leaveOut: 3 },
+  "CUR",
+  "SESSIONS",
+  "REQUESTS",
+  { title: "BYTES IN", leaveOut: 2 },
+  { title: "BYTES OUT", leaveOut: 1 },
+];
+const SERVERS: readonly (string | Column)[] = [
+  "BACKEND",
+  "SERVER",
+  "STATUS",
+  "CHECK",
+  { title: "WEIGHT", leaveOut: 5 },
+  { title: "ADDRESS", leaveOut: 6 },
+  "CUR",
+  "SESSIONS",
+  { title: "2xx", leaveOut: 4 },
+  { title: "4xx", leaveOut: 3 },
+  { title: "5xx", leaveOut: 2 },
+  { title: "LAST CHANGE", leaveOut: 1 },
+];
+
+export function statusText(report: StatusReport, nowMs: number, paper: Paper): string {
   const sections: string[][] = [
     [
       `evenkeel ${report.version}, Node ${report.node}, pid ${report.pid}, up ${span(report.uptimeSeconds)}`,
@@ -43,50 +82,44 @@ export function statusText(report: StatusReport, nowMs: number, colour: boolean)
         : [`last reload: ${report.lastReload.result} at ${report.lastReload.time}`]),
     ],
   ];
+  const add = (header: readonly (string | Column)[], rows: readonly (readonly (string | Cell)[])[]) => {
+    if (rows.length > 0) sections.push(table(header, rows, paper));
+  };
   const { vrrp, proxy } = report;
   if (vrrp !== undefined) {
-    const header = ["INSTANCE", "STATE", "PRIORITY", "VRID", "INTERFACE", "ADDRESSES", "LAST ADVERT HEARD", "CAUSE"];
-    sections.push(table(header, vrrp.instances.map(instanceRow), colour));
+    add(INSTANCES, vrrp.instances.map(instanceRow));
     const refused = vrrp.instances.flatMap((one) =>
       one.lastRefused === undefined
         ? []
         : [`${one.name}: refused an advert of ${one.lastRefused.from}: ${one.lastRefused.detail}`],
     );
     if (refused.length > 0) sections.push(refused);
-    const groups = vrrp.groups.map((one) => [one.name, stateCell(one.state), one.members.join(" ")]);
-    if (groups.length > 0) sections.push(table(["SYNC GROUP", "STATE", "MEMBERS"], groups, colour));
-    const scripts = vrrp.scripts.map((one) => [one.name, one.state, String(one.lastStatus)]);
-    if (scripts.length > 0) sections.push(table(["SCRIPT", "STATE", "LAST EXIT"], scripts, colour));
+    add(
+      ["SYNC GROUP", "STATE", "MEMBERS"],
+      vrrp.groups.map((one) => [one.name, stateCell(one.state), one.members.join(" ")]),
+    );
+    add(
+      ["SCRIPT", "STATE", "LAST EXIT"],
+      vrrp.scripts.map((one) => [one.name, one.state, one.state === "unknown" ? "none yet" : String(one.lastStatus)]),
+    );
   }
   if (proxy !== undefined) {
-    sections.push(frontendTable(proxy, colour));
-    const servers = proxy.backends.flatMap((backend) => serverRows(backend, nowMs));
-    if (servers.length > 0) {
-      const header = [
-        "BACKEND",
-        "SERVER",
-        "STATUS",
-        "CHECK",
-        "WEIGHT",
-        "ADDRESS",
-        "CUR",
-        "SESSIONS",
-        "2xx",
-        "4xx",
-        "5xx",
-        "LAST CHANGE",
-      ];
-      sections.push(table(header, servers, colour));
-    }
+    add(FRONTENDS, proxy.frontends.map(frontendRow));
+    add(
+      SERVERS,
+      proxy.backends.flatMap((backend) => serverRows(backend, nowMs)),
+    );
   }
-  const processes = report.processes.map((one) => [
-    one.name,
-    one.pid === undefined ? "(down)" : String(one.pid),
-    span((nowMs - Date.parse(one.startedAt)) / 1000),
-    String(one.restarts),
-    one.retiring ? "finishing its connections" : "",
-  ]);
-  sections.push(table(["PROCESS", "PID", "UP", "RESTARTS", ""], processes, colour));
+  add(
+    ["PROCESS", "PID", "UP", "RESTARTS", ""],
+    report.processes.map((one) => [
+      one.name,
+      one.pid === undefined ? "(down)" : String(one.pid),
+      one.pid === undefined ? "-" : span((nowMs - Date.parse(one.startedAt)) / 1000),
+      String(one.restarts),
+      one.retiring ? "finishing its connections" : "",
+    ]),
+  );
   return sections.map((lines) => lines.join("\n")).join("\n\n");
 }
 
@@ -100,7 +133,7 @@ function instanceRow(one: InstanceSnapshot): (string | Cell)[] {
       : `${one.effectivePriority} (of ${one.basePriority})`,
     String(one.virtualRouterId),
     one.interface,
-    one.addresses.map((address) => `${address.address}/${address.prefixLength}`).join(" "),
+    addressesText(one.addresses),
     advert === undefined
       ? "none"
       : `${advert.from} priority ${advert.priority}, every ${inSeconds(one.masterAdvertInterval)} s`,
@@ -108,19 +141,28 @@ function instanceRow(one: InstanceSnapshot): (string | Cell)[] {
   ];
 }
 
-function frontendTable(proxy: ProxyStatistics, colour: boolean): string[] {
-  const rows = proxy.frontends.map((one) => [
-    one.name,
-    stateCell(one.status),
-    one.mode,
-    String(one.scur),
-    String(one.stot),
-    String(one.reqTot),
-    String(one.bin),
-    String(one.bout),
-  ]);
-  return table(["FRONTEND", "STATUS", "MODE", "CUR", "SESSIONS", "REQUESTS", "BYTES IN", "BYTES OUT"], rows, colour);
+/** All of them are in `--json`. */
+const MOST_ADDRESSES = 2;
+
+function addressesText(addresses: InstanceSnapshot["addresses"]): string {
+  const shown = addresses
+    .slice(0, MOST_ADDRESSES)
+    .map(({ address, prefixLength }) => `${address}/${prefixLength}`)
+    .join(" ");
+  const more = addresses.length - MOST_ADDRESSES;
+  return more > 0 ? `${shown} and ${more} more` : shown || "none";
 }
+
+const frontendRow = (one: ProxyStatistics["frontends"][number]): (string | Cell)[] => [
+  one.name,
+  stateCell(one.status),
+  one.mode,
+  String(one.scur),
+  String(one.stot),
+  String(one.reqTot),
+  String(one.bin),
+  String(one.bout),
+];
 
 function serverRows(backend: ProxyStatistics["backends"][number], nowMs: number): (string | Cell)[][] {
   return backend.servers.map((one) => {

@@ -6,25 +6,61 @@ export interface Cell {
   readonly colour?: string;
 }
 
-/** Lines without line ends; the first one is the header, in bold when `colour` is on. */
+export interface Column {
+  readonly title: string;
+  /** On a terminal that is too narrow the column with the highest number is left out first; those without one stay. */
+  readonly leaveOut?: number;
+}
+
+export interface Paper {
+  readonly colour: boolean;
+  /** Characters in a line; undefined: as many as it takes. */
+  readonly width: number | undefined;
+}
+
+const GAP = "  ";
+
+/** Lines without line ends; the first one is the header, in bold when `colour` is on. The last column is cut if it must be. */
 export function table(
-  header: readonly string[],
+  header: readonly (string | Column)[],
   rows: readonly (readonly (string | Cell)[])[],
-  colour: boolean,
+  { colour, width }: Paper,
 ): string[] {
-  const cells = rows.map((row) => row.map((one) => (typeof one === "string" ? { text: one } : one)));
-  const widths = header.map((title, column) =>
-    Math.max(title.length, ...cells.map((row) => row[column]?.text.length ?? 0)),
-  );
-  const line = (row: readonly Cell[]) =>
-    row
-      .map((cell, column) => {
-        const padded = column === row.length - 1 ? cell.text : cell.text.padEnd(widths[column] ?? 0);
-        return colour && cell.colour !== undefined ? `\x1b[${cell.colour}m${padded}\x1b[0m` : padded;
+  const columns = header.map((one, index) => {
+    const { title, leaveOut } = typeof one === "string" ? { title: one } : one;
+    const cells = rows.map((row) => cellOf(row[index]));
+    const longest = Math.max(title.length, ...cells.map(({ text }) => text.length));
+    return { cells: [{ text: title, colour: "1" }, ...cells], longest, leaveOut };
+  });
+  const widthOf = () => columns.reduce((sum, { longest }) => sum + longest, GAP.length * (columns.length - 1));
+  while (width !== undefined && widthOf() > width) {
+    const rank = Math.max(...columns.map(({ leaveOut }) => leaveOut ?? 0));
+    if (rank === 0) break;
+    columns.splice(
+      columns.findLastIndex(({ leaveOut }) => leaveOut === rank),
+      1,
+    );
+  }
+  const last = columns.at(-1);
+  const room = width === undefined || last === undefined ? undefined : width - (widthOf() - last.longest);
+  return [...rows.keys(), rows.length].map((line) =>
+    columns
+      .map(({ cells, longest }, index) => {
+        const cell = cellOf(cells[line]);
+        const text = index < columns.length - 1 ? cell.text.padEnd(longest) : shortened(cell.text, room);
+        return colour && cell.colour !== undefined ? `\x1b[${cell.colour}m${text}\x1b[0m` : text;
       })
-      .join("  ")
-      .trimEnd();
-  return [line(header.map((text) => ({ text, colour: "1" }))), ...cells.map(line)];
+      .join(GAP)
+      .trimEnd(),
+  );
+}
+
+const cellOf = (cell: string | Cell | undefined): Cell => (typeof cell === "object" ? cell : { text: cell ?? "" });
+
+/** Never less than a few characters: a line that is too long is better than a column without anything in it. */
+function shortened(text: string, room: number | undefined): string {
+  const most = Math.max(8, room ?? text.length);
+  return text.length > most ? `${text.slice(0, most - 1)}…` : text;
 }
 
 /** `3d04h`, `2h05m`, `1m07s`, `42s`, as HAProxy's statistics page writes spans of time. */

@@ -15,7 +15,7 @@ const files: ConfigurationFiles = {
     try {
       return readRegularFile(path);
     } catch (error) {
-      return fail((error as NodeJS.ErrnoException).code ?? String(error));
+      return fail(describe(error as NodeJS.ErrnoException));
     }
   },
   glob: (pattern) => globSync(pattern).sort(),
@@ -27,10 +27,11 @@ export interface LoadOptions {
   readonly configId?: string | undefined;
 }
 
-/** Loads `paths` from disk. */
+/** Loads `paths` from disk; a file that is named twice is read once. */
 export function loadFromDisk(paths: readonly string[], options: LoadOptions = {}): Loaded {
+  const once = [...new Map(paths.map((path) => [resolve(path), path] as const)).values()];
   const environment = { files, hostname: hostname(), variables: process.env, random: Math.random };
-  return load(paths, options.configId === undefined ? environment : { ...environment, configId: options.configId });
+  return load(once, options.configId === undefined ? environment : { ...environment, configId: options.configId });
 }
 
 /** A named pipe would block and a device never ends: only regular files (and what links to them) are read. */
@@ -38,9 +39,9 @@ function readRegularFile(path: string): Result<Uint8Array, string> {
   const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const status = fstatSync(descriptor);
-    if (status.isDirectory()) return fail("EISDIR");
-    if (!status.isFile()) return fail("not a regular file");
-    if (status.size > LARGEST_FILE_BYTES) return fail(`larger than ${LARGEST_FILE_BYTES} bytes`);
+    if (status.isDirectory()) return fail("it is a directory");
+    if (!status.isFile()) return fail("it is not a regular file");
+    if (status.size > LARGEST_FILE_BYTES) return fail(`it is larger than ${LARGEST_FILE_BYTES} bytes`);
     const bytes = new Uint8Array(status.size);
     let length = 0;
     for (let got = -1; got !== 0 && length < bytes.length; length += got)
@@ -50,3 +51,12 @@ function readRegularFile(path: string): Result<Uint8Array, string> {
     closeSync(descriptor);
   }
 }
+
+const WORDS: Readonly<Record<string, string>> = {
+  ENOENT: "no such file",
+  EACCES: "permission denied",
+  ENOTDIR: "a part of its path is not a directory",
+  ELOOP: "too many symbolic links",
+};
+
+const describe = ({ code = "", message }: NodeJS.ErrnoException): string => WORDS[code] ?? (code || message);

@@ -8,6 +8,7 @@
 import { lstatSync, mkdirSync, rmSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
+import { SystemError } from "../../sys/addon.ts";
 import { listenUnix } from "../../sys/listen.ts";
 import type { DaemonEvent } from "../events.ts";
 
@@ -148,13 +149,15 @@ async function* requestLines(socket: Socket): AsyncGenerator<string> {
 function listenAt(path: string): number {
   try {
     const there = lstatSync(path, { throwIfNoEntry: false });
-    if (there !== undefined && !there.isSocket()) throw new Error("there is something else that is not a socket");
+    if (there !== undefined && !there.isSocket()) throw new Error("there is something that is not a socket");
     // /run/evenkeel is ours to make, and goes with every restart of the machine; a path with more missing is a mistake.
     const folder = dirname(path);
     if (lstatSync(folder, { throwIfNoEntry: false }) === undefined) mkdirSync(folder);
     return listenUnix(path, 0o600);
   } catch (error) {
-    throw new Error(`control socket ${path}: ${error instanceof Error ? error.message : error}`);
+    const why =
+      error instanceof SystemError ? `${error.syscall}: ${error.code}` : error instanceof Error ? error.message : error;
+    throw new Error(`control socket ${path}: ${why}`);
   }
 }
 
