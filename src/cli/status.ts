@@ -111,7 +111,7 @@ export function statusText(report: StatusReport, nowMs: number, paper: Paper): s
     );
   }
   add(
-    ["PROCESS", "PID", "UP", "RESTARTS", ""],
+    ["PROCESS", "PID", "UP", "RESTARTS", "NOTE"],
     report.processes.map((one) => [
       one.name,
       one.pid === undefined ? "(down)" : String(one.pid),
