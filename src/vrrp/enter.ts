@@ -126,7 +126,7 @@ function release(
 }
 
 /** An instance, or some of its addresses. */
-type Addresses = Pick<VrrpInstance, "virtualAddresses" | "excludedAddresses">;
+export type Addresses = Pick<VrrpInstance, "virtualAddresses" | "excludedAddresses">;
 
 export function addAddresses(step: Step, instance: VrrpInstance, addresses: Addresses): void {
   eachKind(step, instance, "setting", addresses, (address) =>

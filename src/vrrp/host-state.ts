@@ -67,5 +67,6 @@ export const isVirtual = (host: HostState, address: string): boolean =>
 /** Where the adverts of an instance come from: `mcast_src_ip`, or the first address that is not a virtual one. */
 export function sourceOf(host: HostState, instance: VrrpInstance): Ipv4Address | null {
   if (instance.mcastSrcIp !== undefined) return instance.mcastSrcIp;
-  return interfaceNamed(host, instance.interface).addresses.find((address) => !isVirtual(host, address)) ?? null;
+  const { addresses, removing } = interfaceNamed(host, instance.interface);
+  return addresses.find((address) => !isVirtual(host, address) && !removing.includes(address)) ?? null;
 }

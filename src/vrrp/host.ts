@@ -170,6 +170,8 @@ function onAddress(step: Step, draft: Draft, name: string, address: Ipv4Address,
     if (!present && !before.removing.includes(address)) onVirtualAddressLost(step, draft, name, address);
     return;
   }
+  // Was a virtual one until the configuration changed.
+  if (before.removing.includes(address)) return;
   const what = present ? `Assigned address ${address} for` : `Deassigned address ${address} from`;
   log(step, `${what} interface ${name}`);
   applyTrackers(step, draft);

@@ -6,7 +6,7 @@
 import { after } from "../base/time.ts";
 import type { VirtualAddress, VrrpConfiguration, VrrpInstance } from "../config/model/vrrp.ts";
 import { applyTrackers } from "./eligibility.ts";
-import { addAddresses, enter, removeAddresses } from "./enter.ts";
+import { type Addresses, addAddresses, enter, removeAddresses } from "./enter.ts";
 import { allAddresses, announceAll } from "./garp.ts";
 import { type Draft, instanceNamed } from "./host-state.ts";
 import { masterDownOf, type RouterState } from "./router-state.ts";
@@ -17,14 +17,10 @@ import { reconcileGroups } from "./sync-group.ts";
 
 export function reconfigure(step: Step, draft: Draft, next: VrrpConfiguration): void {
   const before = draft.configuration;
-  const kept = new Set(
-    before.instances
-      .filter((old) => next.instances.some((instance) => isSameRouter(old, instance)))
-      .map(({ name }) => name),
-  );
+  const formerly = (instance: VrrpInstance) => before.instances.find((old) => isSameRouter(old, instance));
   for (const router of draft.routers) {
     const instance = instanceNamed(draft, router.name);
-    if (instance === undefined || kept.has(router.name)) continue;
+    if (instance === undefined || next.instances.some((one) => isSameRouter(one, instance))) continue;
     enter(step, instance, router, { to: "FAULT", cause: "no longer configured", resign: "spoken" });
   }
   draft.configuration = next;
@@ -35,27 +31,30 @@ export function reconfigure(step: Step, draft: Draft, next: VrrpConfiguration): 
     sayWhatIsKept(step, known);
     return isSame(was, script) ? known : { ...known, against: 0, nextRun: step.now };
   });
-  draft.routers = next.instances.flatMap((instance) => {
-    const router = draft.routers.find(({ name }) => name === instance.name && kept.has(name));
-    const was = before.instances.find(({ name }) => name === instance.name);
-    if (router === undefined || was === undefined) return [];
-    return [isSame(was, instance) ? router : adjust(step, was, instance, router)];
+  const kept = next.instances.flatMap((instance) => {
+    const was = formerly(instance);
+    const router = draft.routers.find(({ name }) => name === was?.name);
+    return was === undefined || router === undefined ? [] : [{ was, instance, router }];
+  });
+  const masters = kept.filter(({ router }) => router.state === "MASTER");
+  // First all that go: an address may move from one router to another.
+  for (const { was, instance } of masters) removeAddresses(step, was, without(was, instance));
+  for (const { was, instance } of masters) announceNew(step, instance, without(instance, was));
+  draft.routers = kept.map(({ was, instance, router }) => {
+    return isSame(was, instance) ? router : adjust(step, was, instance, { ...router, name: instance.name });
   });
   admit(
     step,
     draft,
-    next.instances.filter(({ name }) => !kept.has(name)),
+    next.instances.filter((instance) => formerly(instance) === undefined),
   );
   applyTrackers(step, draft);
   reconcileGroups(step, draft);
 }
 
-/** On another interface, with another number or version it is another virtual router, whatever its name. */
+/** Whatever it is called: to its neighbours it is a number on an interface, and its name may change. */
 const isSameRouter = (a: VrrpInstance, b: VrrpInstance): boolean =>
-  a.name === b.name &&
-  a.interface === b.interface &&
-  a.virtualRouterId === b.virtualRouterId &&
-  a.version === b.version;
+  a.interface === b.interface && a.virtualRouterId === b.virtualRouterId && a.version === b.version;
 
 /** Both come from the same reader, so their keys are in the same order. */
 const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
@@ -67,7 +66,6 @@ function sayWhatIsKept(step: Step, { name, verdict }: ScriptState): void {
 
 function adjust(step: Step, was: VrrpInstance, instance: VrrpInstance, before: RouterState): RouterState {
   const router = { ...before, ownerConflict: before.ownerConflict && was.priority === instance.priority };
-  if (router.state === "MASTER") moveAddresses(step, was, instance);
   if (was.advertInterval === instance.advertInterval) return router;
   if (router.state === "MASTER") {
     const soon = after(step.now, instance.advertInterval);
@@ -81,15 +79,13 @@ function adjust(step: Step, was: VrrpInstance, instance: VrrpInstance, before: R
   return { ...adjusted, deadline: after(step.now, masterDownOf(instance, adjusted)) };
 }
 
-function moveAddresses(step: Step, was: VrrpInstance, instance: VrrpInstance): void {
-  removeAddresses(step, was, without(was, instance));
-  const added = without(instance, was);
+function announceNew(step: Step, instance: VrrpInstance, added: Addresses): void {
   addAddresses(step, instance, added);
   announceAll(step, instance, instance.garp.masterRepeat, [...added.virtualAddresses, ...added.excludedAddresses]);
 }
 
 /** The addresses of one that the other has not: `virtual_ipaddress` may become `virtual_ipaddress_excluded` unnoticed. */
-function without(one: VrrpInstance, other: VrrpInstance) {
+function without(one: VrrpInstance, other: VrrpInstance): Addresses {
   const isMissing = (address: VirtualAddress) => !allAddresses(other).some((known) => isSame(known, address));
   return {
     virtualAddresses: one.virtualAddresses.filter(isMissing),

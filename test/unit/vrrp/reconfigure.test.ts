@@ -119,6 +119,32 @@ describe("A new configuration", () => {
     }
   });
 
+  it("keeps a router that is called otherwise now", () => {
+    const machine = master(configuration([A()]));
+    assert.deepEqual(reconfigured(machine, configuration([A({ name: "X" })])), []);
+    assert.equal(machine.instance("X").state, "MASTER");
+    assert.ok(deeds(machine.wait(seconds(1))).includes("advert X 100"));
+  });
+
+  it("moves an address from one master to another without losing it", () => {
+    const shared = vip("10.9.0.60");
+    const machine = master(configuration([A(), A({ name: "C", virtualRouterId: 9, virtualAddresses: [shared] })]));
+    const next = [
+      A({ virtualAddresses: [vip("10.9.0.50"), shared] }),
+      A({ name: "C", virtualRouterId: 9, virtualAddresses: [vip("10.9.0.61")] }),
+    ];
+    const moved = deeds(reconfigured(machine, configuration(next))).filter((deed) => deed.includes("-address"));
+    assert.deepEqual(moved, ["remove-address 10.9.0.60", "add-address 10.9.0.60", "add-address 10.9.0.61"]);
+  });
+
+  it("says nothing when an address that is virtual no more is gone", () => {
+    const machine = master(configuration([A(), B()]));
+    const [eth1] = [{ type: "address", interface: "eth1", address: ip("10.9.1.50") } as const];
+    machine.feed({ ...eth1, present: true });
+    reconfigured(machine, configuration([A()]));
+    assert.deepEqual(machine.feed({ ...eth1, present: false }), []);
+  });
+
   it("keeps what scripts have found out", () => {
     const tracked = A({ trackScripts: [{ script: "chk", weight: 0, reverse: false }] });
     const machine = new Machine(configuration([tracked], { scripts: [script("chk")] }));
