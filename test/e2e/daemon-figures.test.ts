@@ -11,7 +11,18 @@ import { type TestContext, test } from "node:test";
 import { TestNetwork } from "../support/namespace.ts";
 import { ProxyDaemon } from "../support/proxy-daemon.ts";
 import { EVENKEEL } from "../support/vrrp-pair.ts";
-import { bodyOf, Client, get, named, once, refusingPort, startServer, until } from "./proxy-support.ts";
+import {
+  bodyOf,
+  Client,
+  get,
+  named,
+  once,
+  refusingPort,
+  response,
+  type ServedRequest,
+  startServer,
+  until,
+} from "./proxy-support.ts";
 
 const web = (port: number, server: number, { global = "", defaults = "", more = "" } = {}) => `global
 ${global}defaults
@@ -275,6 +286,34 @@ test("log lines of traffic and of checks reach a syslog server over UDP in HAPro
       `${head(133)}Server app/s2 is UP\\. 2 active and 0 backup servers online\\. 0 sessions requeued, 0 total in queue\\.$`,
     ),
   );
+});
+
+test("the line of the last request leaves before the process that wrote it", async (t) => {
+  const syslog = createSocket("udp4");
+  const lines: string[] = [];
+  syslog.on("message", (line) => lines.push(line.toString("latin1")));
+  await new Promise<void>((resolve) => syslog.bind(0, "127.0.0.1", resolve));
+  t.after(() => syslog.close());
+  const held: ServedRequest[] = [];
+  const app = await startServer(t, (request) => held.push(request));
+  const port = await refusingPort();
+  const daemon = await ProxyDaemon.start(
+    t,
+    web(port, app.port, {
+      global: `  log 127.0.0.1:${syslog.address().port} local0\n`,
+      defaults: "  log global\n  option httplog\n",
+    }),
+  );
+  const client = await Client.connect(t, port);
+  client.socket.write(get("/last"));
+  const request = await until("the request", () => held[0]);
+  daemon.program.kill("SIGTERM");
+  await daemon.program.sees(/: Stopping\n/);
+  request.answer(response("whole"));
+  await client.rest();
+  client.socket.destroy();
+  await daemon.program.exited;
+  await until("its line", () => lines.some((line) => line.endsWith('"GET /last HTTP/1.1"')));
 });
 
 test("log lines reach a unix datagram socket and, raw, standard output", async (t) => {

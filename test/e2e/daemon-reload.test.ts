@@ -1,7 +1,10 @@
 /** Reloads of `evenkeel run` with a haproxy.cfg while clients are at work: nothing is lost, nobody is cut off. */
 
 import assert from "node:assert/strict";
-import { createServer } from "node:net";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { gone, ProxyDaemon } from "../support/proxy-daemon.ts";
 import { bodyOf, Client, get, named, once, refusingPort, response, startServer, until } from "./proxy-support.ts";
@@ -33,7 +36,7 @@ test("reloads under load lose no request and cut no connection, and the old proc
   await new Promise<void>((resolve) => echo.listen(0, "127.0.0.1", resolve));
   t.after(() => echo.close());
   const [port, tcpPort] = [await refusingPort(), await refusingPort()];
-  const { port: echoPort } = echo.address() as import("node:net").AddressInfo;
+  const { port: echoPort } = echo.address() as AddressInfo;
   const configuration = (generation: number) =>
     `${web(port, app.port, `  timeout queue ${generation}s\n`)}listen raw\n  mode tcp\n  bind 127.0.0.1:${tcpPort}\n` +
     `  server e 127.0.0.1:${echoPort}\n`;
@@ -91,6 +94,12 @@ test("reloads under load lose no request and cut no connection, and the old proc
   slow.socket.resume();
   const download = await slow.response();
   assert.ok(bodyOf(download) === big.toString("latin1"), "the download is whole");
+  assert.doesNotMatch(
+    download.slice(0, 200),
+    /connection: close/i,
+    "its head was sent before the reload and promised to go on",
+  );
+  assert.match(await slow.ask(get()), /^HTTP\/1\.1 200 [\s\S]*\r\nconnection: close\r\n[\s\S]*s1$/i, "so it does");
   const last = await idle.ask(get());
   assert.match(last, /^HTTP\/1\.1 200 [\s\S]*\r\nconnection: close\r\n[\s\S]*s1$/i, "the idle client asks once more");
 
@@ -218,4 +227,28 @@ test("a user that does not exist refuses the start with 2, and a reload leaves e
     assert.equal((await other.program.exited).status, 2);
     assert.match(other.program.output, new RegExp(`: ${message}\n`));
   }
+});
+
+test("a reload whose new child cannot do its work is refused, and everything else goes on as it was", async (t) => {
+  const app = await startServer(t, named("s1"));
+  const [port, extra] = [await refusingPort(), await refusingPort()];
+  const folder = mkdtempSync(join(tmpdir(), "vrrp-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, "keepalived.conf");
+  writeFileSync(file, "global_defs {\n router_id lb1\n}\n");
+  const wrapper = ["setpriv", "--bounding-set", "-net_raw,-net_admin"];
+  const daemon = await ProxyDaemon.start(t, web(port, app.port), { wrapper, args: ["-f", file] });
+  const before = daemon.pids();
+  writeFileSync(file, "vrrp_instance VI_1 {\n interface lo\n virtual_router_id 51\n priority 100\n}\n");
+  const more = `frontend more\n  bind 127.0.0.1:${extra}\n  default_backend app\n`;
+  assert.deepEqual(await daemon.reload(web(port, app.port) + more), {
+    result: "refused",
+    diagnostics: ["vrrp could not be started with the new configuration"],
+  });
+  assert.deepEqual(daemon.pids(), before);
+  assert.equal(bodyOf(await once(t, port)), "s1");
+  await assert.rejects(once(t, extra), /ECONNREFUSED/);
+  writeFileSync(file, "global_defs {\n router_id lb1\n}\n");
+  assert.equal((await daemon.reload()).result, "applied", "the next good file is taken");
+  assert.equal(bodyOf(await once(t, extra)), "s1");
 });
