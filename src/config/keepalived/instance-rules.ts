@@ -5,7 +5,7 @@
 
 import { isIpv4 } from "../../base/ip.ts";
 import { centiseconds, type Duration, inSeconds, seconds } from "../../base/time.ts";
-import type { VirtualAddress, VrrpInstance } from "../model/vrrp.ts";
+import type { TrackInterface, VirtualAddress, VrrpInstance } from "../model/vrrp.ts";
 import type { AddressLine } from "./addresses.ts";
 import { authPassOf } from "./authentication.ts";
 import { completeGarp } from "./garp.ts";
@@ -33,7 +33,7 @@ export function completeInstance(draft: InstanceDraft, globals: GlobalDefs, repo
   const preemptDelay = preemptDelayOf(draft, state, nopreempt, report);
   const advertInterval = advertIntervalOf(draft, version, report);
   const authPass = authPassOf(draft, version, report);
-  const advertised = oneFamily(draft, report);
+  const [advertised, excess] = advertisedOf(oneFamily(draft, report), draft, report);
   checkAddresses(draft, report);
   if (globals.strict !== undefined && priority !== OWNER_PRIORITY && draft.addresses.length > 0) {
     const message = `keepalived would drop traffic to the addresses of ${quote(name)}: vrrp_strict with priority ${priority}`;
@@ -65,11 +65,11 @@ export function completeInstance(draft: InstanceDraft, globals: GlobalDefs, repo
     advertInterval,
     authPass,
     virtualAddresses: advertised.filter(({ address }) => isIpv4(address)).map(placed),
-    excludedAddresses: draft.excluded.filter(({ address }) => isIpv4(address)).map(placed),
+    excludedAddresses: [...excess, ...draft.excluded].filter(({ address }) => isIpv4(address)).map(placed),
     mcastSrcIp: draft.sourceAddress,
     nopreempt,
     preemptDelay,
-    trackInterfaces: draft.trackInterfaces,
+    trackInterfaces: draft.trackInterfaces.filter((tracker) => isForeign(tracker, device, draft, report)),
     trackScripts: draft.trackScripts,
     ignoreOwnLink: draft.ignoreOwnLink,
     garp: completeGarp(draft.garp, globals.defaults.garp),
@@ -167,12 +167,33 @@ function oneFamily(draft: InstanceDraft, report: Report): readonly AddressLine[]
     );
     return false;
   });
-  if (kept.length > MOST_ADDRESSES) {
-    const message = `(${draft.name.text}) has ${kept.length} addresses; an advert holds ${MOST_ADDRESSES}`;
-    const help = "Move the rest to virtual_ipaddress_excluded";
-    report.error("keepalived/too-many-addresses", kept[MOST_ADDRESSES]?.written ?? draft.name, message, help);
-  }
   return kept;
+}
+
+/** Those in the adverts, and those that the instance holds without saying so. */
+function advertisedOf(
+  addresses: readonly AddressLine[],
+  { name }: InstanceDraft,
+  report: Report,
+): [advertised: readonly AddressLine[], excess: readonly AddressLine[]] {
+  const [first] = addresses.slice(MOST_ADDRESSES);
+  if (first === undefined) return [addresses, []];
+  const message = `(${name.text}) has ${addresses.length} addresses; an advert holds ${MOST_ADDRESSES} - excess moved to excluded`;
+  report.warning(
+    "keepalived/too-many-addresses",
+    first.written,
+    message,
+    "Write the rest into virtual_ipaddress_excluded",
+  );
+  return [addresses.slice(0, MOST_ADDRESSES), addresses.slice(MOST_ADDRESSES)];
+}
+
+/** The own link is tracked anyway, or not at all with `dont_track_primary`. */
+function isForeign(tracker: TrackInterface, own: string, { name }: InstanceDraft, report: Report): boolean {
+  if (tracker.interface !== own) return true;
+  const message = `(${name.text}) Ignoring track_interface ${own} since own interface`;
+  report.warning("keepalived/own-interface", name, message, "Remove the line: the own interface is tracked without it");
+  return false;
 }
 
 function checkAddresses(draft: InstanceDraft, report: Report): void {

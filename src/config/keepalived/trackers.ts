@@ -1,4 +1,4 @@
-/** Lines of `track_interface` and `track_script`: `NAME [weight N] [reverse|noreverse]`. */
+/** Lines of `track_interface` and `track_script`: `NAME [weight N [reverse|noreverse]]`. */
 
 import type { TrackInterface, TrackScript, VrrpScript } from "../model/vrrp.ts";
 import { quote, type Report } from "./report.ts";
@@ -30,7 +30,9 @@ export function readTrackInterfaces(
       reportDuplicate(line.keyword, owner, "track_interface", report);
       continue;
     }
-    const { weight = 0, reverse = false } = readTracker(line, owner, report);
+    const tracker = readTracker(line, owner, report);
+    if (tracker === undefined) continue;
+    const { weight = 0, reverse = false } = tracker;
     into.push({ interface: name, weight, reverse });
   }
 }
@@ -58,34 +60,39 @@ export function readTrackScripts(
       reportDuplicate(name, owner, "track_script", report);
       continue;
     }
-    const { weight = script.weight, reverse = script.reverse } = readTracker(line, owner, report);
+    const tracker = readTracker(line, owner, report);
+    if (tracker === undefined) continue;
+    const { weight = script.weight, reverse = script.reverse } = tracker;
     into.push({ script: name.text, weight, reverse });
   }
 }
 
-function readTracker({ words }: Statement, owner: string, report: Report): Tracker {
-  let weight: number | undefined;
-  let reverse: boolean | undefined;
-  for (let at = 0; at < words.length; at++) {
-    const word = words[at];
-    if (word === undefined) break;
-    if (word.text === "reverse" || word.text === "noreverse") {
-      reverse = word.text === "reverse";
-    } else if (word.text === "weight") {
-      const value = words[++at];
-      if (value === undefined) report.warning("keepalived/missing-value", word, `(${owner}) weight has no number`);
-      else weight = integer(value, -253, 253, report);
-    } else {
-      const message = `(${owner}) unknown track option ${quote(word.text)} - ignoring`;
-      report.warning(
-        "keepalived/unknown-option",
-        word,
-        message,
-        "One name a line, then weight N, reverse or noreverse",
-      );
-    }
+/** Undefined when keepalived would not track it at all. A word behind `weight N` only loses its meaning. */
+function readTracker({ words: [option, value, direction] }: Statement, owner: string, report: Report) {
+  const none: Tracker = { weight: undefined, reverse: undefined };
+  if (option === undefined) return none;
+  if (option.text !== "weight") {
+    const message = `(${owner}) unknown track option ${quote(option.text)} - ignoring`;
+    report.warning(
+      "keepalived/bad-tracker",
+      option,
+      message,
+      "One name a line, then weight N, then reverse or noreverse",
+    );
+    return undefined;
   }
-  return { weight, reverse };
+  if (value === undefined) {
+    report.warning("keepalived/bad-tracker", option, `(${owner}) weight without value - ignoring`, "Give -253 to 253");
+    return undefined;
+  }
+  const weight = integer(value, -253, 253, report);
+  if (direction === undefined) return { ...none, weight };
+  if (direction.text === "reverse" || direction.text === "noreverse") {
+    return { weight, reverse: direction.text === "reverse" };
+  }
+  const message = `(${owner}) unknown weight option ${quote(direction.text)} - ignoring`;
+  report.warning("keepalived/unknown-option", direction, message, "Write reverse or noreverse");
+  return { ...none, weight };
 }
 
 function reportDuplicate(name: Word, owner: string, kind: string, report: Report): void {

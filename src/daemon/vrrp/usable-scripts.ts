@@ -1,5 +1,5 @@
 /**
- * Which vrrp_scripts can run on this machine, found out before the first one does.
+ * Which vrrp_scripts are needed and can run on this machine, found out before the first one does.
  *
  * As keepalived does, one that cannot is left out with its trackers, and said: a check that was never installed must not
  * keep the address down. One that breaks later fails like any other. Notify scripts are not looked at: each run that fails
@@ -10,9 +10,13 @@ import type { TrackScript, VrrpConfiguration, VrrpGlobal, VrrpScript } from "../
 import type { Log } from "../log/log.ts";
 import { obstacle } from "./script-runner.ts";
 
-/** The configuration without the scripts that cannot run; logs why. */
+/** The configuration without the scripts that cannot run or that nobody asks; logs why. */
 export function withUsableScripts(configuration: VrrpConfiguration, log: Log): VrrpConfiguration {
-  const scripts = configuration.scripts.filter((script) => isUsable(script, configuration.global, log));
+  const { global, instances, syncGroups } = configuration;
+  const asked = new Set([...instances, ...syncGroups].flatMap((one) => one.trackScripts.map(({ script }) => script)));
+  const scripts = configuration.scripts.filter(
+    (script) => isAsked(script, asked, log) && isUsable(script, global, log),
+  );
   if (scripts.length === configuration.scripts.length) return configuration;
   const names = new Set(scripts.map(({ name }) => name));
   const withoutOthers = <T extends { readonly trackScripts: readonly TrackScript[] }>(tracking: T): T => ({
@@ -22,9 +26,14 @@ export function withUsableScripts(configuration: VrrpConfiguration, log: Log): V
   return {
     ...configuration,
     scripts,
-    instances: configuration.instances.map(withoutOthers),
-    syncGroups: configuration.syncGroups.map(withoutOthers),
+    instances: instances.map(withoutOthers),
+    syncGroups: syncGroups.map(withoutOthers),
   };
+}
+
+function isAsked({ name }: VrrpScript, asked: ReadonlySet<string>, log: Log): boolean {
+  if (!asked.has(name)) log.write("warning", `Warning - script ${name} is not used`);
+  return asked.has(name);
 }
 
 function isUsable(script: VrrpScript, global: VrrpGlobal, log: Log): boolean {

@@ -289,12 +289,26 @@ const cases: readonly [name: string, body: string, said: string[], model?: Expec
     },
   ],
   [
-    "weight wants a number, other words are unknown",
-    "track_interface {\neth1 weight\neth2 foo\n}",
+    "a tracker is ignored when its first word is not weight, or weight has no number",
+    "track_interface {\neth1 weight\neth2 foo\neth3 reverse weight 5\n}",
     [
-      "8 warning missing-value: (A) weight has no number",
-      "9 warning unknown-option: (A) unknown track option 'foo' - ignoring",
+      "8 warning bad-tracker: (A) weight without value - ignoring",
+      "9 warning bad-tracker: (A) unknown track option 'foo' - ignoring",
+      "10 warning bad-tracker: (A) unknown track option 'reverse' - ignoring",
     ],
+    { trackInterfaces: [] },
+  ],
+  [
+    "a tracker with an unknown word behind its weight keeps the weight",
+    "track_interface {\neth1 weight 5 backwards\n}",
+    ["8 warning unknown-option: (A) unknown weight option 'backwards' - ignoring"],
+    { trackInterfaces: [{ interface: "eth1", weight: 5, reverse: false }] },
+  ],
+  [
+    "the own interface is tracked without being named",
+    "track_interface {\neth0 weight 5\neth1\n}",
+    ["1 warning own-interface: (A) Ignoring track_interface eth0 since own interface"],
+    { trackInterfaces: [{ interface: "eth1", weight: 0, reverse: false }] },
   ],
   [
     "weights are useless with nopreempt",
@@ -433,7 +447,7 @@ const files: readonly [name: string, text: string, said: string[]][] = [
   [
     "255 addresses are the most",
     `vrrp_instance A {\ninterface e\nvirtual_router_id 1\nvirtual_ipaddress {\n${Array.from({ length: 256 }, (_, i) => `10.0.1.${i}/24`).join("\n")}\n}\n}`,
-    ["260 error too-many-addresses: (A) has 256 addresses; an advert holds 255"],
+    ["260 warning too-many-addresses: (A) has 256 addresses; an advert holds 255 - excess moved to excluded"],
   ],
   [
     "an id is used once on an interface",
@@ -567,6 +581,19 @@ test("every diagnostic names a cure where a near word or the right block is know
   assert.equal(help("global_defs {\n<<<<<<< HEAD\n}"), "This is left over from a merge");
   assert.equal(help("global_defs {\nqqqqqqqq {\n}\n}"), "It and its block are skipped");
   assert.equal(help("global_defs {\nqqqqqqqq\n}"), "The line is skipped");
+});
+
+test("what an advert has no room for is held as an excluded address", () => {
+  const lines = Array.from({ length: 257 }, (_, i) => `10.0.${i >> 8}.${i & 255}/24`).join("\n");
+  const own = "virtual_ipaddress_excluded {\n10.0.9.9/24\n}";
+  const { vrrp } = loadText(
+    `vrrp_instance A {\ninterface e\nvirtual_router_id 1\n${own}\nvirtual_ipaddress {\n${lines}\n}\n}`,
+  );
+  assert.equal(vrrp?.instances[0]?.virtualAddresses.length, 255);
+  assert.deepEqual(
+    vrrp?.instances[0]?.excludedAddresses.map(({ address }) => address),
+    ["10.0.0.255", "10.0.1.0", "10.0.9.9"],
+  );
 });
 
 test("members of a group lose weighted trackers unless the group keeps them", () => {
