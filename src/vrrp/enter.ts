@@ -47,6 +47,7 @@ export function enter(step: Step, instance: VrrpInstance, before: RouterState, e
     grace: false,
     preemptAt: null,
     reported: [],
+    quietUntil: null,
   };
   if (entry.to === "MASTER") router = claim(step, instance, router);
   if (entry.to === "BACKUP") {

@@ -48,6 +48,8 @@ export interface RouterState {
   readonly pending: readonly string[];
   /** What has been complained about in this state: strangers do not fill the log. */
   readonly reported: readonly string[];
+  /** Until then adverts that change nothing are neither answered nor mentioned again. */
+  readonly quietUntil: Instant | null;
   readonly counters: Counters;
 }
 
@@ -76,6 +78,7 @@ export function newRouter(instance: VrrpInstance, now: Instant): RouterState {
     faults: [],
     pending: [],
     reported: [],
+    quietUntil: null,
     counters: NO_COUNTS,
   };
 }

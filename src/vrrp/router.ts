@@ -45,10 +45,10 @@ export function onAdvert(step: Step, instance: VrrpInstance, router: RouterState
 function advertAsBackup(step: Step, instance: VrrpInstance, router: RouterState, advert: AcceptedAdvert): RouterState {
   const { now } = step;
   if (advert.priority === 0) {
-    log(step, `(${router.name}) Backup received priority 0 advertisement`);
+    const told = mention(step, instance, router, "Backup received priority 0 advertisement");
     // The earlier of the two: further zeros do not put the take-over off.
     const soon = after(now, skewOf(instance, router));
-    return { ...router, deadline: earlier(router.deadline, soon), grace: false };
+    return { ...told, deadline: earlier(router.deadline, soon), grace: false };
   }
   if (advert.priority >= router.priority || instance.nopreempt) {
     if (router.preemptAt !== null) log(step, `(${router.name}) stop preempt delay`);
@@ -59,8 +59,12 @@ function advertAsBackup(step: Step, instance: VrrpInstance, router: RouterState,
     return waitAgain(step, instance, { ...router, preemptAt: after(now, instance.preemptDelay) }, advert);
   }
   if (router.preemptAt !== null && now < router.preemptAt) return waitAgain(step, instance, router, advert);
-  log(step, `(${router.name}) received lower priority (${advert.priority}) advert from ${advert.from} - discarding`);
-  return router;
+  return mention(
+    step,
+    instance,
+    router,
+    `received lower priority (${advert.priority}) advert from ${advert.from} - discarding`,
+  );
 }
 
 /** The master is accepted: the wait begins anew, with the interval that it announces. */
@@ -72,18 +76,20 @@ function waitAgain(step: Step, instance: VrrpInstance, router: RouterState, adve
 /** RFC 9568 §6.4.3 (725) to (770). */
 function advertAsMaster(step: Step, instance: VrrpInstance, router: RouterState, advert: AcceptedAdvert): RouterState {
   if (advert.priority === 0) {
-    log(step, `(${router.name}) Master received priority 0 message`);
-    return advertise(step, instance, router);
+    if (isQuiet(step, router)) return router;
+    return advertise(step, instance, mention(step, instance, router, "Master received priority 0 message"));
   }
   const own =
     router.priority === OWNER_PRIORITY && advert.priority === OWNER_PRIORITY ? yieldOwnership(step, router) : router;
   if (advert.priority > own.priority || (advert.priority === own.priority && isHigher(advert.from, own.source))) {
     return giveWay(step, instance, own, advert);
   }
+  // Who sent it has heard the last answer.
+  if (isQuiet(step, own)) return own;
   const election = instance.lowerPrioNoAdvert ? "" : ", forcing new election";
   const priorities = `lower priority ${advert.priority}, ours ${own.priority}`;
-  log(step, `(${own.name}) Received advert from ${advert.from} with ${priorities}${election}`);
-  const answered = instance.lowerPrioNoAdvert ? own : advertise(step, instance, own);
+  const told = mention(step, instance, own, `Received advert from ${advert.from} with ${priorities}${election}`);
+  const answered = instance.lowerPrioNoAdvert ? told : advertise(step, instance, told);
   // One batch now and one later answer any number of such adverts.
   if (answered.secondBatch?.afterLowerPriority === true) return answered;
   const { lowerPrioRepeat, lowerPrioDelay } = instance.garp;
@@ -153,11 +159,26 @@ function complain(step: Step, router: RouterState, what: string, detail: string)
   return { ...router, reported: [...router.reported, what] };
 }
 
+const LONGEST_QUIET = seconds(0.1);
+
+/**
+ * Says it, and nothing of the kind for a moment, half an advert interval at most: whoever floods the LAN gets neither a
+ * line nor an advert for each packet.
+ */
+function mention(step: Step, instance: VrrpInstance, router: RouterState, line: string): RouterState {
+  if (isQuiet(step, router)) return router;
+  log(step, `(${router.name}) ${line}`);
+  const quiet = microseconds(Math.min(instance.advertInterval / 2, LONGEST_QUIET));
+  return { ...router, quietUntil: after(step.now, quiet) };
+}
+
+const isQuiet = ({ now }: Step, { quietUntil }: RouterState): boolean => quietUntil !== null && now < quietUntil;
+
 function learnInterval(step: Step, instance: VrrpInstance, router: RouterState, advert: AcceptedAdvert): RouterState {
   if (instance.version !== 3 || advert.advertInterval === router.masterAdvertInterval) return router;
   const [from, to] = [router.masterAdvertInterval, advert.advertInterval].map((span) => `${span / 1_000}ms`);
-  log(step, `(${router.name}) advertisement interval updated from ${from} to ${to} by master`);
-  return { ...router, masterAdvertInterval: advert.advertInterval };
+  const told = mention(step, instance, router, `advertisement interval updated from ${from} to ${to} by master`);
+  return { ...told, masterAdvertInterval: advert.advertInterval };
 }
 
 // ---- time
