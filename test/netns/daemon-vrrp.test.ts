@@ -1,98 +1,13 @@
 /** `evenkeel run` with a keepalived.conf alone: what the person who runs it at night relies on. */
 
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { promisify } from "node:util";
-import type { DaemonEvent } from "../../src/daemon/events.ts";
-import type { StatusReport } from "../../src/daemon/supervisor/status.ts";
-import { TestNetwork, type TestNode, type TestProgram } from "../support/namespace.ts";
 import { until } from "../support/until.ts";
-import { EVENKEEL, tree, VrrpPair } from "../support/vrrp-pair.ts";
-
-const execute = promisify(execFile);
-
-/** One daemon in a namespace with eth0 (10.9.0.1/24) on a cable that can be pulled at the other end. */
-class Daemon implements AsyncDisposable {
-  readonly folder = mkdtempSync(join(tmpdir(), "daemon-"));
-  readonly file = join(this.folder, "keepalived.conf");
-  readonly socket = join(this.folder, "control.sock");
-  readonly node: TestNode;
-  readonly far: TestNode;
-  readonly program: TestProgram;
-  readonly #network: TestNetwork;
-
-  static async start(configuration: string): Promise<Daemon> {
-    const network = new TestNetwork();
-    const [node, far] = [await network.node("a"), await network.node("far")];
-    await network.link(
-      { node, interface: "eth0", addresses: ["10.9.0.1/24"] },
-      { node: far, interface: "eth0", addresses: ["10.9.0.2/24"] },
-    );
-    const daemon = new Daemon(network, node, far, configuration);
-    await daemon.program.sees(/Startup complete/);
-    return daemon;
-  }
-
-  private constructor(network: TestNetwork, node: TestNode, far: TestNode, configuration: string) {
-    this.#network = network;
-    this.node = node;
-    this.far = far;
-    this.write(configuration);
-    this.program = node.start([EVENKEEL, "run", "-f", this.file, "--socket", this.socket]);
-  }
-
-  write(configuration: string): void {
-    writeFileSync(this.file, configuration);
-  }
-
-  async command(...argv: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
-    try {
-      const { stdout, stderr } = await execute(EVENKEEL, [...argv, "--socket", this.socket]);
-      return { status: 0, stdout, stderr };
-    } catch (error) {
-      const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
-      return { status: code, stdout, stderr };
-    }
-  }
-
-  async status(): Promise<StatusReport> {
-    return JSON.parse((await this.command("status", "--json")).stdout);
-  }
-
-  async events(): Promise<DaemonEvent[]> {
-    const { stdout } = await this.command("events", "--no-follow");
-    return stdout
-      .trim()
-      .split("\n")
-      .map((line) => JSON.parse(line));
-  }
-
-  async addresses(): Promise<string[]> {
-    const [link] = await this.node.ipJson("-4", "addr", "show", "dev", "eth0");
-    return (link.addr_info as { local: string }[]).map((one) => one.local);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#network[Symbol.asyncDispose]();
-    rmSync(this.folder, { recursive: true, force: true });
-  }
-}
-
-const instance = (lines: string) => `vrrp_instance VI_1 {
-    interface eth0
-    virtual_router_id 51
-    priority 150
-    version 3
-    advert_int 0.1
-${lines}
-}
-`;
-const withAddresses = (...addresses: string[]) =>
-  instance(`    virtual_ipaddress {\n${addresses.map((one) => `        ${one}\n`).join("")}    }`);
+import { instance, VrrpDaemon, withAddresses } from "../support/vrrp-daemon.ts";
+import { tree, VrrpPair } from "../support/vrrp-pair.ts";
 
 test("the supervisor is killed: its children hand the VIP over as on a clean stop and leave nothing behind", async () => {
   await using pair = await VrrpPair.start({ master: "evenkeel", backup: "keepalived", lines: ["advert_int 1"] });
@@ -107,7 +22,7 @@ test("the supervisor is killed: its children hand the VIP over as on a clean sto
 });
 
 test("a killed vrrp child is started again and takes its VIP back", async () => {
-  await using daemon = await Daemon.start(withAddresses("10.9.0.100/24"));
+  await using daemon = await VrrpDaemon.start(withAddresses("10.9.0.100/24"));
   await until("it holds the VIP", async () => (await daemon.addresses()).includes("10.9.0.100"));
   const before = (await daemon.status()).processes.find((one) => one.name === "vrrp");
   process.kill(before?.pid ?? 0, "SIGKILL");
@@ -121,8 +36,8 @@ test("a killed vrrp child is started again and takes its VIP back", async () => 
 });
 
 test("SIGHUP with a bad file is refused, named line by line, and changes nothing", async () => {
-  await using daemon = await Daemon.start(withAddresses("10.9.0.100/24"));
-  await until("MASTER", async () => (await daemon.status()).vrrp?.instances[0]?.state === "MASTER");
+  await using daemon = await VrrpDaemon.start(withAddresses("10.9.0.100/24"));
+  await daemon.becomes("MASTER");
   const since = (await daemon.status()).vrrp?.instances[0]?.since;
   daemon.write("vrrp_instance VI_1 {\n    priority 150\n}\n");
   daemon.program.kill("SIGHUP");
@@ -136,8 +51,8 @@ test("SIGHUP with a bad file is refused, named line by line, and changes nothing
 });
 
 test("SIGHUP with one more VIP adds it and touches no other address", async () => {
-  await using daemon = await Daemon.start(withAddresses("10.9.0.100/24"));
-  await until("MASTER", async () => (await daemon.status()).vrrp?.instances[0]?.state === "MASTER");
+  await using daemon = await VrrpDaemon.start(withAddresses("10.9.0.100/24"));
+  await daemon.becomes("MASTER");
   const since = (await daemon.status()).vrrp?.instances[0]?.since;
   const monitor = daemon.node.start(["ip", "-o", "monitor", "address"]);
   daemon.write(withAddresses("10.9.0.100/24", "10.9.0.101/24"));
@@ -154,8 +69,8 @@ test("SIGHUP with one more VIP adds it and touches no other address", async () =
 });
 
 test("a VIP that somebody removes sends the MASTER back to BACKUP, and the event says why", async () => {
-  await using daemon = await Daemon.start(withAddresses("10.9.0.100/24"));
-  await until("MASTER", async () => (await daemon.status()).vrrp?.instances[0]?.state === "MASTER");
+  await using daemon = await VrrpDaemon.start(withAddresses("10.9.0.100/24"));
+  await daemon.becomes("MASTER");
   await daemon.node.run("ip", "addr", "del", "10.9.0.100/24", "dev", "eth0");
   const event = await until("the event", async () =>
     (await daemon.events()).find((one) => one.kind === "vrrp-state" && one.from === "MASTER" && one.to === "BACKUP"),
@@ -164,8 +79,8 @@ test("a VIP that somebody removes sends the MASTER back to BACKUP, and the event
 });
 
 test("a link that goes down means FAULT without the VIP, and coming back means MASTER again", async () => {
-  await using daemon = await Daemon.start(withAddresses("10.9.0.100/24"));
-  await until("MASTER", async () => (await daemon.status()).vrrp?.instances[0]?.state === "MASTER");
+  await using daemon = await VrrpDaemon.start(withAddresses("10.9.0.100/24"));
+  await daemon.becomes("MASTER");
   await daemon.far.run("ip", "link", "set", "eth0", "down");
   await daemon.program.sees(/\(VI_1\) Entering FAULT STATE/);
   await until("the VIP is gone", async () => !(await daemon.addresses()).includes("10.9.0.100"));
@@ -186,10 +101,10 @@ test("a failing vrrp_script means FAULT, its success ends it, and notify scripts
   const tracked = instance(
     `    track_script {\n        chk\n    }\n    notify ${note}\n    virtual_ipaddress {\n        10.9.0.100/24 label eth0:vip\n    }`,
   );
-  await using daemon = await Daemon.start(
+  await using daemon = await VrrpDaemon.start(
     `vrrp_script chk {\n    script "/usr/bin/test ! -e ${flag}"\n    interval 0.1\n    fall 2\n}\n${tracked}`,
   );
-  await until("MASTER", async () => (await daemon.status()).vrrp?.instances[0]?.state === "MASTER");
+  await daemon.becomes("MASTER");
   const [link] = await daemon.node.ipJson("addr", "show", "dev", "eth0");
   assert.equal(link.addr_info.find((one: { local: string }) => one.local === "10.9.0.100").label, "eth0:vip");
   writeFileSync(flag, "");
@@ -197,7 +112,7 @@ test("a failing vrrp_script means FAULT, its success ends it, and notify scripts
   await daemon.program.sees(/\(VI_1\) Entering FAULT STATE/);
   rmSync(flag);
   await daemon.program.sees(/VRRP_Script\(chk\) succeeded[\s\S]*VRRP_Script\(chk\) succeeded/);
-  await until("MASTER again", async () => (await daemon.status()).vrrp?.instances[0]?.state === "MASTER");
+  await daemon.becomes("MASTER");
   const wanted = ["BACKUP", "MASTER", "FAULT", "BACKUP", "MASTER"].map((state) => `INSTANCE VI_1 ${state} 150`);
   await until("all notifications", () => readFileSync(told, "utf8").trim().split("\n").length >= wanted.length);
   assert.deepEqual(readFileSync(told, "utf8").trim().split("\n"), wanted);
@@ -205,14 +120,14 @@ test("a failing vrrp_script means FAULT, its success ends it, and notify scripts
 });
 
 test("a second daemon on the same control socket says who is there and exits with 1", async () => {
-  await using daemon = await Daemon.start(withAddresses("10.9.0.100/24"));
+  await using daemon = await VrrpDaemon.start(withAddresses("10.9.0.100/24"));
   const second = await daemon.command("run", "-f", daemon.file);
   assert.equal(second.status, 1);
   assert.match(second.stderr, /evenkeel is already running/);
 });
 
 test("a stop before the first advert, and a status without a daemon, are answered with one line", async () => {
-  await using daemon = await Daemon.start(withAddresses("10.9.0.100/24"));
+  await using daemon = await VrrpDaemon.start(withAddresses("10.9.0.100/24"));
   const { status } = await daemon.program.stop("SIGTERM");
   assert.equal(status, 0);
   assert.match(daemon.program.output, /Stopped evenkeel\n$/);
