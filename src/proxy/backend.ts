@@ -6,7 +6,7 @@
  */
 
 import { Balancer } from "../balance/balancer.ts";
-import type { Backend, Frontend } from "../config/model/proxy.ts";
+import type { Backend } from "../config/model/proxy.ts";
 import type { ServerStatus } from "../health/status.ts";
 import { ServingCounters } from "./counters.ts";
 import type { Runtime } from "./runtime.ts";
@@ -25,7 +25,6 @@ export interface Waiting {
 
 export class ProxyBackend {
   readonly configuration: Backend;
-  readonly id: number;
   readonly servers: readonly ProxyServer[];
   readonly counters = new ServingCounters();
   readonly #balancer: Balancer<ProxyServer>;
@@ -38,12 +37,10 @@ export class ProxyBackend {
   #downTransitions = 0;
   #lastChangeMs: number;
   #downtimeMs = 0;
-  intercepted = 0;
   dreq = 0;
 
-  constructor(configuration: Backend, id: number, runtime: Runtime) {
+  constructor(configuration: Backend, runtime: Runtime) {
     this.configuration = configuration;
-    this.id = id;
     this.#runtime = runtime;
     const nowMs = runtime.wallClockMs();
     this.#lastChangeMs = nowMs;
@@ -67,10 +64,6 @@ export class ProxyBackend {
 
   get activeServers(): number {
     return this.#balancer.activeCount;
-  }
-
-  get queueLength(): number {
-    return this.#queue.size;
   }
 
   /** The servers with this cookie, in file order; several may share one. */
@@ -138,23 +131,21 @@ export class ProxyBackend {
     for (const server of this.servers) server.pool.clear();
   }
 
-  statistics(frontends: readonly Frontend[], now: number): BackendStatistics {
-    const { name, mode, balance, cookie, servers } = this.configuration;
-    const feeding = frontends.filter((frontend) => frontend.defaultBackend === name || frontend.name === name);
-    // HAProxy's fullconn: a tenth of what the frontends may bring.
-    const slim = Math.ceil(feeding.reduce((sum, frontend) => sum + (frontend.maxconn ?? 0), 0) / 10);
+  /** `fullconn`: what it may carry, by what its frontends let in. */
+  statistics(fullconn: number, now: number): BackendStatistics {
+    const { name, position, mode, balance, cookie, servers } = this.configuration;
     const carrying = this.servers.filter((server) => this.#balancer.takesLoad(server));
     return {
       ...this.counters.serving(now),
       name,
-      id: this.id,
+      position,
+      id: this.configuration.id,
       mode,
       algo: balance,
       cookie: cookie?.name,
       up: servers.length === 0 || this.hasUsable,
-      slim,
+      slim: fullconn,
       dreq: this.dreq,
-      intercepted: this.intercepted,
       weight: carrying.reduce((sum, server) => sum + server.weight, 0),
       act: this.#balancer.activeCount,
       bck: this.#balancer.backupCount,
@@ -199,8 +190,10 @@ export class ProxyBackend {
         continue;
       }
       const server = this.#placeFor(who);
-      if (server !== undefined) who.assigned(server);
-      else if (who.wants === undefined) allFull = true;
+      if (server !== undefined) {
+        who.assigned(server);
+        (who.wants ?? this).counters.dequeued++;
+      } else if (who.wants === undefined) allFull = true;
     }
   }
 

@@ -65,8 +65,17 @@ export class TrafficCounters {
   readonly hrsp: [number, number, number, number, number, number] = [0, 0, 0, 0, 0, 0];
 
   sessionBegins(now: number): void {
+    this.attempt(now);
+    this.occupy();
+  }
+
+  /** Counts a session that may come to nothing. */
+  attempt(now: number): void {
     this.stot++;
     this.rate.hit(now);
+  }
+
+  occupy(): void {
     this.scur++;
     if (this.scur > this.smax) this.smax = this.scur;
   }
@@ -110,6 +119,8 @@ export class ServingCounters extends TrafficCounters {
   reuse = 0;
   queued = 0;
   queuedMax = 0;
+  /** Those whose turn came; the others gave up waiting. */
+  dequeued = 0;
   lastSessionMs: number | undefined;
   readonly #queue = new Latency();
   readonly #connect = new Latency();
@@ -119,6 +130,11 @@ export class ServingCounters extends TrafficCounters {
   enqueued(): void {
     this.queued++;
     if (this.queued > this.queuedMax) this.queuedMax = this.queued;
+  }
+
+  answered(status: number): void {
+    this.response(status);
+    this.reqTot++;
   }
 
   /** Milliseconds; negative: never reached, counted as 0. */

@@ -39,6 +39,8 @@ export class Dial implements Waiting, ServerConnectionUser, TimerOwner {
   readonly #owner: DialOwner;
   readonly #timer = new Timer(this);
   #phase: "idle" | "queued" | "connecting" | "turn-around" | "open" | "released" = "idle";
+  /** `dequeued` of the queue that it waits in, when it came. */
+  #dequeuedBefore = 0;
   /** `server.served` counts this stream. */
   #placed = false;
 
@@ -90,7 +92,10 @@ export class Dial implements Waiting, ServerConnectionUser, TimerOwner {
 
   release(): void {
     if (this.#phase === "released") return;
-    if (this.#phase === "queued") this.backend.leaveQueue(this);
+    if (this.#phase === "queued") {
+      this.#noteQueue();
+      this.backend.leaveQueue(this);
+    }
     this.#phase = "released";
     this.#runtime.timers.drop(this.#timer);
     this.#dropConnection();
@@ -98,6 +103,7 @@ export class Dial implements Waiting, ServerConnectionUser, TimerOwner {
   }
 
   assigned(server: ProxyServer): void {
+    if (this.#phase === "queued") this.#noteQueue();
     const previous = this.server;
     this.server = server;
     this.#placed = true;
@@ -114,6 +120,8 @@ export class Dial implements Waiting, ServerConnectionUser, TimerOwner {
   }
 
   serverLost(): void {
+    this.#noteQueue();
+    this.#phase = "idle";
     this.#record.redispatched = true;
     this.direct = undefined;
     this.#assign(undefined);
@@ -175,13 +183,20 @@ export class Dial implements Waiting, ServerConnectionUser, TimerOwner {
     const { timeouts } = this.backend.configuration;
     this.#phase = "queued";
     this.backend.wait(this);
-    if (this.direct === undefined) this.#record.backendQueue = this.backend.queueLength;
-    else this.#record.serverQueue = this.direct.queued;
+    this.#dequeuedBefore = (this.direct ?? this.backend).counters.dequeued;
     this.setTimer(timeouts.queue ?? timeouts.connect);
+  }
+
+  /** `%sq`, `%bq`: the place in the queue, counting those alone that were served before. */
+  #noteQueue(): void {
+    const place = (this.direct ?? this.backend).counters.dequeued - this.#dequeuedBefore + 1;
+    if (this.direct === undefined) this.#record.backendQueue = place;
+    else this.#record.serverQueue = place;
   }
 
   #connect(server: ProxyServer, reuse: DialOwner["reuse"]): void {
     const { address, port, sendProxy } = server.configuration;
+    this.#record.tryServer(server);
     const poolable = reuse !== "none" && sendProxy === undefined;
     const idle = poolable ? server.pool.take(reuse === "proven") : undefined;
     this.reused = idle !== undefined;

@@ -41,11 +41,12 @@ export interface ProxyEngineOptions {
   readonly pid: number;
   /** Of evenkeel, for the statistics page. */
   readonly version: string;
+  /** Connections of this process when `global` names no `maxconn`. */
+  readonly defaultMaxconn?: number;
   /** Limits (`maxconn`) are shared out among so many processes with the same configuration; 1 when left out. */
   readonly processes?: number;
 }
 
-/** HAProxy's SYSTEM_MAXCONN; the composition root knows the limit on descriptors and may set `global.maxconn`. */
 const DEFAULT_MAXCONN = 2000;
 
 export class ProxyEngine {
@@ -67,7 +68,7 @@ export class ProxyEngine {
     this.#configuration = configuration;
     this.#pid = options.pid;
     this.#startedMs = clock.wallClockMs();
-    this.#maxconn = share(global.maxconn ?? DEFAULT_MAXCONN);
+    this.#maxconn = global.maxconn === undefined ? (options.defaultMaxconn ?? DEFAULT_MAXCONN) : share(global.maxconn);
     this.#runtime = {
       transport,
       timers: new Timers({
@@ -75,7 +76,8 @@ export class ProxyEngine {
         setAlarm: (delay, ring) => transport.setAlarm(delay, ring),
       }),
       slab: new Slab(),
-      readerOptions: { headBytes: global.bufsize - global.maxrewrite },
+      // A missing reason hides no end of a message, and HAProxy takes it: there are such servers.
+      readerOptions: { headBytes: global.bufsize - global.maxrewrite, lenient: { missingReason: true } },
       hostname: options.hostname,
       version: options.version,
       wallClockMs: () => clock.wallClockMs(),
@@ -116,7 +118,6 @@ export class ProxyEngine {
   statistics(): ProxyStatistics {
     this.#runtime.timers.tick();
     const now = this.#runtime.timers.now;
-    const { frontends } = this.#configuration;
     return {
       pids: [this.#pid],
       startedMs: this.#startedMs,
@@ -126,7 +127,7 @@ export class ProxyEngine {
       maxconn: this.#maxconn,
       stopping: this.#runtime.stopping,
       frontends: [...this.#frontends.values()].map((frontend) => frontend.statistics(now)),
-      backends: [...this.#backends.values()].map((backend) => backend.statistics(frontends, now)),
+      backends: [...this.#backends.values()].map((backend) => backend.statistics(this.#fullconn(backend), now)),
     };
   }
 
@@ -173,28 +174,24 @@ export class ProxyEngine {
     return this.#runtime.connections > 0;
   }
 
-  /** Ids are given in file order, a `listen` section having one for both its halves. */
   #build(configuration: ProxyConfiguration, share: (limit: number) => number): void {
     const backends = new Map(configuration.backends.map((backend) => [backend.name, backend]));
-    const ids = new Map<string, number>();
-    const idOf = (name: string): number => {
-      const id = ids.get(name) ?? ids.size + 1;
-      ids.set(name, id);
-      return id;
-    };
-    for (const frontend of configuration.frontends) idOf(frontend.name);
     for (const backend of backends.values()) {
       const servers = backend.servers.map((server) => ({ ...server, maxconn: share(server.maxconn) }));
-      this.#backends.set(backend.name, new ProxyBackend({ ...backend, servers }, idOf(backend.name), this.#runtime));
+      this.#backends.set(backend.name, new ProxyBackend({ ...backend, servers }, this.#runtime));
     }
     for (const frontend of configuration.frontends) {
       const limit = frontend.maxconn === undefined ? this.#maxconn : share(frontend.maxconn);
       const target = this.#backends.get(frontend.defaultBackend ?? "") ?? this.#ownBackend(frontend, backends);
-      this.#frontends.set(
-        frontend.name,
-        new ProxyFrontend(frontend, idOf(frontend.name), target, this.#runtime, limit),
-      );
+      this.#frontends.set(frontend.name, new ProxyFrontend(frontend, target, this.#runtime, limit));
     }
+  }
+
+  /** HAProxy's: a tenth of what the frontends that lead to it may bring. */
+  #fullconn(backend: ProxyBackend): number {
+    let sum = 0;
+    for (const frontend of this.#frontends.values()) if (frontend.backend === backend) sum += frontend.limit;
+    return Math.max(1, Math.ceil(sum / 10));
   }
 
   /** The other half of a `listen` section, which a `default_backend` takes the place of. */

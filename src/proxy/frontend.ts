@@ -22,22 +22,21 @@ export interface ClientSession {
 
 export class ProxyFrontend {
   readonly configuration: Frontend;
-  readonly id: number;
   readonly backend: ProxyBackend | undefined;
   readonly counters = new FrontendCounters();
   readonly sessions = new Set<ClientSession>();
   readonly runtime: Runtime;
   readonly #listeners: Listener[] = [];
-  readonly #limit: number;
+  /** Connections that it may hold. */
+  readonly limit: number;
   #full = false;
   #closed = false;
 
-  constructor(configuration: Frontend, id: number, backend: ProxyBackend | undefined, runtime: Runtime, limit: number) {
+  constructor(configuration: Frontend, backend: ProxyBackend | undefined, runtime: Runtime, limit: number) {
     this.configuration = configuration;
-    this.id = id;
     this.backend = backend;
     this.runtime = runtime;
-    this.#limit = limit;
+    this.limit = limit;
   }
 
   get name(): string {
@@ -58,7 +57,7 @@ export class ProxyFrontend {
 
   /** `processFull`: global maxconn is reached. */
   updateAccepting(processFull: boolean): void {
-    const full = processFull || this.counters.scur >= this.#limit;
+    const full = processFull || this.counters.scur >= this.limit;
     if (full === this.#full) return;
     this.#full = full;
     for (const listener of this.#listeners) {
@@ -84,10 +83,11 @@ export class ProxyFrontend {
     return {
       ...counters.traffic(now),
       name: this.name,
-      id: this.id,
+      position: configuration.position,
+      id: configuration.id,
       mode: configuration.mode,
       status: this.#closed || configuration.disabled ? "STOP" : this.#full ? "FULL" : "OPEN",
-      slim: this.#limit,
+      slim: this.limit,
       dreq: counters.dreq,
       dresp: counters.dresp,
       ereq: counters.ereq,

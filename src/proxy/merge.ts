@@ -114,7 +114,6 @@ function addBackends(a: BackendStatistics, b: BackendStatistics): BackendStatist
     ...addServing(a, b),
     slim: a.slim + b.slim,
     dreq: a.dreq + b.dreq,
-    intercepted: a.intercepted + b.intercepted,
     servers: addByName(a.servers, b.servers, addServers),
   };
 }

@@ -38,6 +38,8 @@ export interface TrafficStatistics {
 
 export interface FrontendStatistics extends TrafficStatistics {
   readonly name: string;
+  /** In the file, from 0; the backend of the same `listen` section has the same. */
+  readonly position: number;
   readonly id: number;
   readonly mode: Mode;
   readonly status: "OPEN" | "FULL" | "STOP";
@@ -82,14 +84,15 @@ export interface ServingStatistics extends TrafficStatistics {
 
 export interface BackendStatistics extends ServingStatistics {
   readonly name: string;
+  readonly position: number;
   readonly id: number;
   readonly mode: Mode;
   readonly algo: BalanceAlgorithm;
   readonly cookie: string | undefined;
   readonly up: boolean;
+  /** HAProxy's fullconn. */
   readonly slim: number;
   readonly dreq: number;
-  readonly intercepted: number;
   /** Sum of the weights of the servers that take load. */
   readonly weight: number;
   readonly act: number;
@@ -114,4 +117,21 @@ export interface ServerStatistics extends ServingStatistics {
   readonly idle: number;
   readonly used: number;
   readonly status: ServerStatus;
+}
+
+/** A section of the file: a frontend, a backend, or a `listen` that is both. */
+export interface SectionStatistics {
+  readonly position: number;
+  readonly frontend?: FrontendStatistics;
+  readonly backend?: BackendStatistics;
+}
+
+/** In file order. */
+export function sectionsOf({ frontends, backends }: ProxyStatistics): readonly SectionStatistics[] {
+  const sections = new Map<number, SectionStatistics>();
+  for (const frontend of frontends) sections.set(frontend.position, { position: frontend.position, frontend });
+  for (const backend of backends) {
+    sections.set(backend.position, { ...sections.get(backend.position), position: backend.position, backend });
+  }
+  return [...sections.values()].sort((a, b) => a.position - b.position);
 }

@@ -5,13 +5,14 @@
  * here is empty. Positions are frozen: new columns go after the last.
  */
 
-import type {
-  BackendStatistics,
-  FrontendStatistics,
-  ProxyStatistics,
-  ServerStatistics,
-  ServingStatistics,
-  TrafficStatistics,
+import {
+  type BackendStatistics,
+  type FrontendStatistics,
+  type ProxyStatistics,
+  type ServerStatistics,
+  type ServingStatistics,
+  sectionsOf,
+  type TrafficStatistics,
 } from "./statistics.ts";
 
 export const CSV_COLUMNS: readonly string[] = (
@@ -27,6 +28,10 @@ export const CSV_COLUMNS: readonly string[] = (
   "cache_hint_hits -"
 ).split(" ");
 
+/** What counts things that do not happen here, and what HAProxy gives to the metrics of its exporter alone, is 0. */
+const NO_COMPRESSION = { comp_in: 0, comp_out: 0, comp_byp: 0, comp_rsp: 0 };
+const NOT_HERE = { ...NO_COMPRESSION, cache_lookups: 0, cache_hits: 0 };
+
 type Row = Readonly<Record<string, string | number | undefined>>;
 
 /** What tells of the inside of a network: only with `stats show-legends`, as in HAProxy. */
@@ -41,21 +46,21 @@ export function statisticsCsv(statistics: ProxyStatistics, nowMs: number, legend
   return `${lines.join("\n")}\n\n`;
 }
 
-/** A proxy's frontend, servers and backend follow each other, as a `listen` section has all three. */
+/** A `listen` section has its frontend, its servers and its backend one after the other. */
 function rows(statistics: ProxyStatistics, nowMs: number): Row[] {
-  const found: { readonly id: number; readonly rows: Row[] }[] = [];
-  for (const frontend of statistics.frontends) found.push({ id: frontend.id, rows: [frontendRow(frontend)] });
-  for (const backend of statistics.backends) {
-    const servers = backend.servers.map((server) => serverRow(backend, server, nowMs));
-    found.push({ id: backend.id, rows: [...servers, backendRow(backend, nowMs)] });
-  }
-  return found.sort((a, b) => a.id - b.id).flatMap((proxy) => proxy.rows);
+  return sectionsOf(statistics).flatMap(({ frontend, backend }) => [
+    ...(frontend === undefined ? [] : [frontendRow(frontend)]),
+    ...(backend === undefined ? [] : backend.servers.map((server) => serverRow(backend, server, nowMs))),
+    ...(backend === undefined ? [] : [backendRow(backend, nowMs)]),
+  ]);
 }
 
 function frontendRow(frontend: FrontendStatistics): Row {
   return {
     ...traffic(frontend),
-    ...(frontend.mode === "http" ? responses(frontend) : {}),
+    ...(frontend.mode === "http"
+      ? { ...responses(frontend), ...NOT_HERE, intercepted: frontend.intercepted }
+      : { ...NO_COMPRESSION, req_tot: 0 }),
     pxname: frontend.name,
     svname: "FRONTEND",
     slim: frontend.slim,
@@ -73,7 +78,6 @@ function frontendRow(frontend: FrontendStatistics): Row {
     conn_rate: frontend.connRate,
     conn_rate_max: frontend.connRateMax,
     conn_tot: frontend.connTot,
-    intercepted: frontend.intercepted,
     dcon: 0,
     dses: 0,
   };
@@ -125,7 +129,7 @@ function backendRow(backend: BackendStatistics, nowMs: number): Row {
   return {
     ...traffic(backend),
     ...serving(backend, nowMs),
-    ...(backend.mode === "http" ? responses(backend) : {}),
+    ...(backend.mode === "http" ? { ...responses(backend), ...NOT_HERE } : NO_COMPRESSION),
     pxname: backend.name,
     svname: "BACKEND",
     qcur: backend.queued,
@@ -139,20 +143,25 @@ function backendRow(backend: BackendStatistics, nowMs: number): Row {
     bck: backend.bck,
     chkdown: backend.chkdown,
     lastchg: secondsSince(backend.lastChangeMs, nowMs),
-    downtime: downSeconds(backend.up, backend.downtimeMs, backend.lastChangeMs, nowMs),
+    downtime:
+      backend.servers.length === 0
+        ? undefined
+        : downSeconds(backend.up, backend.downtimeMs, backend.lastChangeMs, nowMs),
     iid: backend.id,
     sid: 0,
     type: 1,
     cookie: backend.cookie,
     mode: backend.mode,
     algo: backend.algo,
-    intercepted: backend.intercepted,
+    agg_server_status: 0,
+    agg_server_check_status: 0,
+    agg_check_status: 0,
   };
 }
 
 function traffic(row: TrafficStatistics): Row {
   const { scur, smax, stot, bin, bout, rate, rateMax, eint } = row;
-  return { scur, smax, stot, bin, bout, rate, rate_max: rateMax, eint, pid: 1 };
+  return { scur, smax, stot, bin, bout, rate, rate_max: rateMax, eint, pid: 1, wrew: 0 };
 }
 
 function responses({ hrsp, reqTot }: TrafficStatistics): Row {

@@ -6,13 +6,15 @@
 
 import type { StatsPage } from "../config/model/proxy.ts";
 import type { ServerStatus } from "../health/status.ts";
-import type {
-  BackendStatistics,
-  FrontendStatistics,
-  ProxyStatistics,
-  ServerStatistics,
-  ServingStatistics,
-  TrafficStatistics,
+import {
+  type BackendStatistics,
+  type FrontendStatistics,
+  type ProxyStatistics,
+  type SectionStatistics,
+  type ServerStatistics,
+  type ServingStatistics,
+  sectionsOf,
+  type TrafficStatistics,
 } from "./statistics.ts";
 import { downSeconds, secondsSince } from "./stats-csv.ts";
 
@@ -58,17 +60,15 @@ export function statisticsPage(statistics: ProxyStatistics, options: PageOptions
   const title = `Statistics${page.showNode === undefined ? "" : ` on ${page.showNode}`}`;
   const product = `evenkeel${page.hideVersion ? "" : ` ${version}`}`;
   const refresh = refreshSeconds === undefined ? "" : `, refreshed every ${refreshSeconds} s`;
-  const proxies = [
-    ...statistics.frontends.map((frontend) => ({ id: frontend.id, html: frontendSection(frontend) })),
-    ...statistics.backends.map((backend) => ({ id: backend.id, html: backendSection(backend, options) })),
-  ].sort((a, b) => a.id - b.id);
   return `<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>${escapeHtml(title)}</title><style>${STYLE}</style></head><body>
 <h1>${escapeHtml(title)}</h1>
 <p class="sub">${escapeHtml(product)}${refresh}</p>
 ${page.showDescription === undefined ? "" : `<p>${escapeHtml(page.showDescription)}</p>\n`}${overview(statistics, options)}
 <p><a href="${escapeHtml(page.uri)};csv">CSV</a> · <a href="${escapeHtml(page.uri)};up">servers that are up</a> · <a href="${escapeHtml(page.uri)};norefresh">without refresh</a> · <a href="${escapeHtml(page.uri)}">all</a></p>
-${proxies.map((proxy) => proxy.html).join("\n")}
+${sectionsOf(statistics)
+  .map((section) => sectionTable(section, options))
+  .join("\n")}
 </body></html>
 `;
 }
@@ -91,8 +91,12 @@ const HEADING =
 
 type Cells = Readonly<Record<string, string | number | undefined>>;
 
-function table(name: string, rows: readonly string[]): string {
-  const id = escapeHtml(name);
+function sectionTable({ frontend, backend }: SectionStatistics, options: PageOptions): string {
+  const rows = [
+    ...(frontend === undefined ? [] : [frontendRow(frontend)]),
+    ...(backend === undefined ? [] : backendRows(backend, options)),
+  ];
+  const id = escapeHtml(frontend?.name ?? backend?.name ?? "");
   return `<h2 id="${id}">${id}</h2>\n<table>${HEADING}<tbody>\n${rows.join("\n")}\n</tbody></table>`;
 }
 
@@ -105,7 +109,7 @@ function row(name: string, style: string, cells: Cells): string {
   return `<tr class="${style}"><th class="name">${escapeHtml(name)}</th>${data.join("")}</tr>`;
 }
 
-function frontendSection(frontend: FrontendStatistics): string {
+function frontendRow(frontend: FrontendStatistics): string {
   const cells: Cells = {
     ...trafficCells(frontend),
     ...(frontend.mode === "http" ? responseCells(frontend) : {}),
@@ -115,10 +119,10 @@ function frontendSection(frontend: FrontendStatistics): string {
     "Errors Req": frontend.ereq,
     "Server Status": frontend.status,
   };
-  return table(frontend.name, [row("Frontend", "frontend", cells)]);
+  return row("Frontend", "frontend", cells);
 }
 
-function backendSection(backend: BackendStatistics, options: PageOptions): string {
+function backendRows(backend: BackendStatistics, options: PageOptions): readonly string[] {
   const shown = backend.servers.filter((server) => !options.upOnly || server.status.up);
   const servers = shown.map((server) => serverRow(server, options.nowMs));
   const seconds = secondsSince(backend.lastChangeMs, options.nowMs);
@@ -137,7 +141,7 @@ function backendSection(backend: BackendStatistics, options: PageOptions): strin
     "Server Dwn": backend.chkdown,
     "Server Dwntme": age(downSeconds(backend.up, backend.downtimeMs, backend.lastChangeMs, options.nowMs)),
   };
-  return table(backend.name, [...servers, row("Backend", "backend", cells)]);
+  return [...servers, row("Backend", "backend", cells)];
 }
 
 function serverRow(server: ServerStatistics, nowMs: number): string {

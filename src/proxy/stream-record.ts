@@ -64,15 +64,20 @@ export class StreamRecord {
     backend.counters.lastSessionMs = this.#runtime.wallClockMs();
   }
 
-  /** A connection to this server is used or attempted. */
+  /** It has a place at this server, and keeps it through retries. */
   enterServer(server: ProxyServer): void {
     this.leaveServer();
     // What the client has sent is for this server now.
     if (this.server !== server) server.counters.bin += this.bytesIn;
     this.server = server;
     this.#onServer = true;
-    server.counters.sessionBegins(this.#runtime.timers.now);
-    server.counters.lastSessionMs = this.#runtime.wallClockMs();
+    server.counters.occupy();
+  }
+
+  /** A connection to the server is taken or attempted: each counts, as in HAProxy. */
+  tryServer({ counters }: ProxyServer): void {
+    counters.attempt(this.#runtime.timers.now);
+    counters.lastSessionMs = this.#runtime.wallClockMs();
   }
 
   leaveServer(): void {
@@ -108,21 +113,23 @@ export class StreamRecord {
     const ofServer = this.termination === "SD" || this.termination === "sD";
     this.#endIn(backend?.counters, now, ofClient, ofServer);
     this.#endIn(server?.counters, now, ofClient, ofServer);
-    if (this.status >= 0) this.#frontend.counters.response(this.status);
+    if (this.status < 0) return;
+    this.#frontend.counters.response(this.status);
+    backend?.counters.answered(this.status);
+    // An answer that is ours is none of the server's.
+    if (this.respondedAt !== undefined) server?.counters.answered(this.status);
   }
 
   #endIn(counters: ServingCounters | undefined, now: Instant, ofClient: boolean, ofServer: boolean): void {
     if (counters === undefined) return;
     if (ofClient) counters.cliAbrt++;
     if (ofServer) counters.srvAbrt++;
-    if (this.connectedAt !== undefined) {
-      const { requestAt, queuedUntil, connectedAt, respondedAt } = this;
+    const { requestAt, queuedUntil, connectedAt, respondedAt } = this;
+    const served = this.#frontend.configuration.mode === "tcp" || respondedAt !== undefined;
+    if (connectedAt !== undefined && served) {
       const connect = span(queuedUntil, connectedAt);
       counters.times(span(requestAt, queuedUntil), connect, span(connectedAt, respondedAt), elapsedMs(this.began, now));
     }
-    if (this.status < 0) return;
-    counters.response(this.status);
-    counters.reqTot++;
   }
 
   /** The short line says nothing of the end, so it is written at the beginning. */

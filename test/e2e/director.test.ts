@@ -53,6 +53,8 @@ function slow(server: Server, inter: Duration = milliseconds(60_000)): Server {
 function configurationOf(servers: readonly Server[], changed: Partial<Backend> = {}): ProxyConfiguration {
   const backend: Backend = {
     name: "b",
+    position: 0,
+    id: 1,
     mode: "http",
     disabled: false,
     timeouts: NO_TIMEOUTS,

@@ -245,6 +245,12 @@ describe("messages", () => {
     for (const path of paths) assert.equal(bodyOf(await client.response()), path);
   });
 
+  test("a status line that ends behind the status is taken, and leaves as it should be", async (t) => {
+    const server = await startServer(t, ({ answer }) => answer("HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok"));
+    const proxy = await behind(t, server);
+    assert.equal(await once(t, proxy.port()), "HTTP/1.1 200 \r\ncontent-length: 2\r\n\r\nok");
+  });
+
   test("responses without a body are known by the request and the status", async (t) => {
     const server = await startServer(t, ({ head, path, answer }) => {
       if (head.startsWith("HEAD")) answer("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");

@@ -11,6 +11,7 @@ import {
   type ServedRequest,
   startProxy,
   startServer,
+  TIMEOUTS,
   until,
 } from "./proxy-support.ts";
 
@@ -126,6 +127,34 @@ describe("the log line of each way a request can end is that of HAProxy 2.6.12",
     assert.match(served ?? "", / fe-q q\/s 0\/0\/\d+\/-1\/6\d\d 504 198 - - sH-- /);
     assert.equal(proxy.engine.statistics().backends.find(({ name }) => name === "q")?.queuedMax, 1);
   });
+});
+
+test("the place in the queue counts those alone whose turn came", async (t) => {
+  const waiting: ServedRequest[] = [];
+  const server = await startServer(t, (request) => waiting.push(request));
+  const proxy = startProxy(
+    t,
+    `defaults\n  mode http\n  log 127.0.0.1 local0\n  option httplog\n${TIMEOUTS}` +
+      `listen l\n  bind :1\n  server s 127.0.0.1:${server.port} maxconn 1\n`,
+  );
+  const queued = () => proxy.engine.statistics().backends[0]?.queued;
+  const clients: Client[] = [];
+  for (const number of [0, 1, 2, 3]) {
+    const client = await Client.connect(t, proxy.port());
+    client.socket.write(get(`/${number}`));
+    await until(`request ${number}`, () => (number === 0 ? waiting.length === 1 : queued() === number));
+    clients.push(client);
+  }
+  clients[1]?.socket.resetAndDestroy();
+  await until("one has given up", () => queued() === 2);
+  for (const path of ["/0", "/2", "/3"]) {
+    const request = await until(`${path} served`, () => waiting.shift());
+    assert.equal(request.path, path);
+    request.answer(response(path));
+  }
+  await until("four lines", () => proxy.logs.length === 4);
+  const places = proxy.logs.map((line) => line.replace(/.* (\S+) "GET (\S+) .*/, "$2 $1")).toSorted();
+  assert.deepEqual(places, ["/0 0/0", "/1 0/1", "/2 0/1", "/3 0/2"]);
 });
 
 describe("forms of log lines", () => {

@@ -2,7 +2,18 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { ServerStatus } from "../../src/health/status.ts";
 import { mergeStatistics } from "../../src/proxy/merge.ts";
-import { bodyOf, Client, get, named, once, startProxy, startServer, statusOf, TIMEOUTS } from "./proxy-support.ts";
+import {
+  bodyOf,
+  Client,
+  get,
+  named,
+  once,
+  refusingPort,
+  startProxy,
+  startServer,
+  statusOf,
+  TIMEOUTS,
+} from "./proxy-support.ts";
 
 const AUTH = "Authorization: Basic YWRtaW46czNjcmV0\r\n";
 
@@ -195,7 +206,7 @@ test("the CSV has the figures of the page and the text of the last check, quoted
       lastchg: "3725",
       downtime: "61",
       type: "2",
-      iid: "3",
+      iid: "2",
       sid: "1",
       lbtot: "3",
       check_status: "L7OK",
@@ -216,6 +227,7 @@ test("the CSV has the figures of the page and the text of the last check, quoted
   const outside = bodyOf(await once(t, plain.port("stats"), get("/status;csv")));
   assert.equal(csvRow(outside, "servers", "web0").addr, "");
   assert.equal(csvRow(csv, "servers", "BACKEND").algo, "roundrobin");
+  assert.equal(csvRow(csv, "servers", "BACKEND").slim, "200");
   assert.equal(csvRow(csv, "web", "FRONTEND").req_tot, "3");
   assert.deepEqual(
     csv
@@ -225,11 +237,41 @@ test("the CSV has the figures of the page and the text of the last check, quoted
     [
       "# pxname,svname",
       "web,FRONTEND",
-      "stats,FRONTEND",
-      "stats,BACKEND",
       "servers,web0",
       "servers,web1",
       "servers,BACKEND",
+      "stats,FRONTEND",
+      "stats,BACKEND",
     ],
   );
+});
+
+test("an answer of the proxy's own is in the backend's figures, and every attempt to connect in the server's", async (t) => {
+  const silent = await startServer(t, ({ socket }) => socket.destroy());
+  const proxy = startProxy(
+    t,
+    `defaults
+  mode http
+  timeout connect 20ms
+  timeout client 20s
+  timeout server 20s
+  retries 2
+listen silent
+  bind :1
+  server s 127.0.0.1:${silent.port}
+listen refusing
+  bind :2
+  server s 127.0.0.1:${await refusingPort()}`,
+  );
+  await once(t, proxy.port("silent"));
+  await once(t, proxy.port("refusing"));
+  const figures = proxy.engine.statistics().backends.map(({ servers: [server], ...backend }) => ({
+    name: backend.name,
+    backend: [backend.stot, backend.hrsp[5], backend.reqTot],
+    server: [server?.stot, server?.hrsp[5], server?.reqTot, server?.smax],
+  }));
+  assert.deepEqual(figures, [
+    { name: "silent", backend: [1, 1, 1], server: [1, 0, 0, 1] },
+    { name: "refusing", backend: [1, 1, 1], server: [3, 0, 0, 1] },
+  ]);
 });

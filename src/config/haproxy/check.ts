@@ -66,8 +66,8 @@ export const readHttpCheckSend: KeywordReader = (statement, { settings }, readin
     else if (word === "hdr") headers.push([value, statement.text(at + 2)]);
     at += wanted;
   }
-  if (!mayHave(check.headers.length + headers.length, MOST_HEADERS, "headers in a check", statement, reading)) return;
-  settings.httpCheck = { ...check, headers: [...check.headers, ...headers] };
+  if (!mayHave(headers.length, MOST_HEADERS, "headers in a check", statement, reading)) return;
+  settings.httpCheck = headers.length === 0 ? check : { ...check, headers };
   settings.checkRule = statement.spanFrom(0);
 };
 

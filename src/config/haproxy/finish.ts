@@ -47,11 +47,19 @@ export function finish(
       "add a 'frontend' or 'listen' with a 'bind' line",
     );
   }
+  const places = placesOf(drafts);
   return {
     global,
-    frontends: frontends.map((draft) => frontendOf(draft, global, reading)),
-    backends: drafts.filter(hasBackend).map((draft) => backendOf(draft, global, reading)),
+    frontends: frontends.map((draft) => frontendOf(draft, places, global, reading)),
+    backends: drafts.filter(hasBackend).map((draft) => backendOf(draft, places, global, reading)),
   };
+}
+
+type Places = ReadonlyMap<ProxyDraft, { readonly position: number; readonly id: number }>;
+
+function placesOf(drafts: readonly ProxyDraft[]): Places {
+  const ids = numbers(drafts.map(({ id }) => id));
+  return new Map(drafts.map((draft, position) => [draft, { position, id: ids[position] ?? 0 }]));
 }
 
 /** A frontend and a backend may share a name; nothing else may. */
@@ -143,12 +151,14 @@ function judgeChecks({ settings, kind, name }: ProxyDraft, { diagnostics }: Read
   diagnostics.warning("haproxy/check-rules-ignored", settings.checkRule, message, "add 'option httpchk'");
 }
 
-function proxyOf(draft: ProxyDraft, global: ProxyGlobal, reading: Reading) {
-  const { settings, name, id, description } = draft;
+function proxyOf(draft: ProxyDraft, places: Places, global: ProxyGlobal, reading: Reading) {
+  const { settings, name, description } = draft;
+  const { position, id } = places.get(draft) ?? { position: 0, id: 0 };
   const http = settings.mode === "http";
   return {
     name,
-    ...(id === undefined ? {} : { id }),
+    position,
+    id,
     ...(description === undefined ? {} : { description }),
     mode: settings.mode,
     disabled: settings.disabled,
@@ -174,12 +184,12 @@ function statsOf(
   return { ...page, showNode: node, showDescription: description };
 }
 
-function frontendOf(draft: ProxyDraft, global: ProxyGlobal, reading: Reading): Frontend {
+function frontendOf(draft: ProxyDraft, places: Places, global: ProxyGlobal, reading: Reading): Frontend {
   const { settings } = draft;
   const http = settings.mode === "http";
   const format = settings.logFormat?.value ?? "connect";
   return {
-    ...proxyOf(draft, global, reading),
+    ...proxyOf(draft, places, global, reading),
     binds: draft.binds.map((bind) => ({ ...bind, backlog: bind.backlog ?? settings.backlog })),
     // A `listen` section hands its connections to its own backend half, unless it names another.
     defaultBackend: settings.defaultBackend?.text ?? (draft.kind === "listen" ? draft.name : undefined),
@@ -191,11 +201,11 @@ function frontendOf(draft: ProxyDraft, global: ProxyGlobal, reading: Reading): F
   };
 }
 
-function backendOf(draft: ProxyDraft, global: ProxyGlobal, reading: Reading): Backend {
+function backendOf(draft: ProxyDraft, places: Places, global: ProxyGlobal, reading: Reading): Backend {
   const { settings } = draft;
   const check = settings.checkKind === "http" ? settings.httpCheck : undefined;
   return {
-    ...proxyOf(draft, global, reading),
+    ...proxyOf(draft, places, global, reading),
     balance: settings.balance,
     cookie: settings.mode === "http" ? settings.cookie?.value : undefined,
     httpReuse: settings.httpReuse,
@@ -208,15 +218,20 @@ function backendOf(draft: ProxyDraft, global: ProxyGlobal, reading: Reading): Ba
   };
 }
 
-/** Servers without an `id` get the lowest that is free, from their position on, as in HAProxy. */
-function numbered({ servers, serverIds }: ProxyDraft): Server[] {
-  const used = new Set(serverIds);
+const numbered = ({ servers }: ProxyDraft): Server[] => {
+  const ids = numbers(servers.map(({ id }) => id));
+  return servers.map((server, index) => ({ ...server, id: ids[index] ?? 0 }));
+};
+
+/** What has no `id` gets the lowest that is free, from its position on, as in HAProxy. */
+function numbers(given: readonly (number | undefined)[]): number[] {
+  const used = new Set(given);
   let next = 1;
-  return servers.map((server) => {
-    if (server.id === undefined) while (used.has(next)) next++;
-    const id = server.id ?? next;
-    used.add(id);
+  return given.map((id) => {
+    if (id === undefined) while (used.has(next)) next++;
+    const number = id ?? next;
+    used.add(number);
     next++;
-    return { ...server, id };
+    return number;
   });
 }

@@ -96,8 +96,10 @@ export interface Timeouts {
 
 interface Proxy {
   readonly name: string;
-  /** `id N`; HAProxy numbers the others by position. */
-  readonly id?: number;
+  /** From 0 in file order; both halves of a `listen` section have the same. */
+  readonly position: number;
+  /** `id N`, else numbered as HAProxy numbers: from 1 by position, past those that are taken. */
+  readonly id: number;
   readonly description?: string;
   readonly mode: Mode;
   readonly disabled: boolean;

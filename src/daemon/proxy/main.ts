@@ -15,6 +15,7 @@ import { serveSupervisor, tellSupervisor } from "../child.ts";
 import { standardErrorLog } from "../log/log.ts";
 import { TargetLog } from "../log/targets.ts";
 import type { StartMessage, StopOrder, ToChild } from "../messages.ts";
+import { descriptorLimit, maxconnOf } from "./descriptor-limit.ts";
 import { proxyIdentity } from "./identity.ts";
 
 const log = standardErrorLog(process.env, process.stderr.isTTY === true);
@@ -44,6 +45,7 @@ serveSupervisor(
         pid: process.pid,
         version: message.version,
         processes: configuration.global.nbthread,
+        defaultMaxconn: maxconnOf(descriptorLimit()),
       });
       for (const { backend, server, status } of message.statuses) engine.setServerStatus(backend, server, status);
       dropPrivileges(configuration.global);

@@ -411,21 +411,34 @@ test("option httpchk has a method, a URI and a version of its own", () => {
   assert.equal(check("\n  http-check send meth GET uri /y ver HTTP/1.1"), "GET /y HTTP/1.1");
 });
 
-test("headers behind the version of a check are read", () => {
-  const loaded = loadTexts(
-    `${TIMEOUTS}listen l\n  bind :1\n  option httpchk HEAD / HTTP/1.1\\r\\nHost:\\ a.org\\r\\nX-Y:\\ z\n  http-check send hdr More 1\n`,
+test("headers behind the version of a check are read, unless http-check names others", () => {
+  const option = `${TIMEOUTS}listen l\n  bind :1\n  option httpchk HEAD / HTTP/1.1\\r\\nHost:\\ a.org\\r\\nX-Y:\\ z\n`;
+  const check = (more: string) => loadTexts(`${option}${more}`).model?.backends[0]?.check;
+  const expected = { kind: "http", method: "HEAD", uri: "/", version: "HTTP/1.1" };
+  const own = [
+    ["Host", "a.org"],
+    ["X-Y", "z"],
+  ];
+  assert.deepEqual(check(""), { ...expected, headers: own });
+  assert.deepEqual(check("  http-check send meth GET\n"), { ...expected, method: "GET", headers: own });
+  assert.deepEqual(check("  http-check send hdr More 1\n"), { ...expected, headers: [["More", "1"]] });
+});
+
+test("proxies have their place in the file and HAProxy's number, both halves of a listen section the same", () => {
+  const { model } = loadTexts(
+    `${TIMEOUTS}backend a\n  id 2\nfrontend b\n  bind :1\nlisten c\n  bind :2\nbackend d\n  id 1\n`,
   );
-  assert.deepEqual(loaded.model?.backends[0]?.check, {
-    kind: "http",
-    method: "HEAD",
-    uri: "/",
-    version: "HTTP/1.1",
-    headers: [
-      ["Host", "a.org"],
-      ["X-Y", "z"],
-      ["More", "1"],
-    ],
-  });
+  const places = (proxies: readonly (Frontend | Backend)[] = []) =>
+    proxies.map(({ name, position, id }) => [name, position, id]);
+  assert.deepEqual(places(model?.frontends), [
+    ["b", 1, 3],
+    ["c", 2, 4],
+  ]);
+  assert.deepEqual(places(model?.backends), [
+    ["a", 0, 2],
+    ["c", 2, 4],
+    ["d", 3, 1],
+  ]);
 });
 
 test("the last connection mode wins, and no takes back only its own", () => {
