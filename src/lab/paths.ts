@@ -45,7 +45,8 @@ export function nodeEnvironment(
     delete own[key];
   return {
     ...own,
-    PATH: `${paths.project}/bin:${paths.project}/node_modules/.bin:${toolPath()}`,
+    // Peers that the machine does not have come last (scripts/peers).
+    PATH: `${paths.project}/bin:${paths.project}/node_modules/.bin:${toolPath()}:${paths.project}/.cache/peers/bin`,
     TMPDIR: "/tmp",
     EVENKEEL_PROJECT: paths.project,
     ...Object.fromEntries(given),

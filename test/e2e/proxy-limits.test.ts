@@ -301,6 +301,7 @@ describe("stopping", () => {
       while (asking) {
         const client = await Client.connect(t, port);
         assert.equal(bodyOf(await client.ask(get("/", "Connection: close\r\n"))), "s");
+        client.socket.destroy();
         answered++;
       }
     });

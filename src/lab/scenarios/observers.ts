@@ -84,6 +84,16 @@ export async function startProbe(node: LabNode, spec: ProbeSpec): Promise<Traffi
   return new Traffic(node.name, await node.spawn(argv, { name: `probe-${++started}` }));
 }
 
+/** The body of a page as seen from the node, or why there is none. By Node itself: a new machine has no curl. */
+export async function fetchText(node: LabNode, url: string): Promise<string> {
+  const { stdout } = await node.exec(["node", "--input-type=module", "--eval", ASK, url]);
+  return stdout;
+}
+
+const ASK = `fetch(process.argv[1], { signal: AbortSignal.timeout(5_000) })
+  .then((response) => response.text(), (error) => String(error.cause ?? error))
+  .then((text) => process.stdout.write(text));`;
+
 /** CLOCK_MONOTONIC in milliseconds, the clock of `ProbeRecord` and `SeenAdvert`. */
 export const monotonicMs = (): number => monotonicNow() / 1_000;
 

@@ -96,9 +96,10 @@ test("a folder that a node cannot see where it is, is shown to it elsewhere", ()
   assert.deepEqual(nodePaths("/srv/labs", [], "/opt/evenkeel").moved, []);
 });
 
-test("evenkeel and its node come first on a node's PATH", () => {
+test("evenkeel and its node come first on a node's PATH, unpacked peers last", () => {
   const env = nodeEnvironment(nodePaths("/labs", [], "/opt/evenkeel"), new Map([["A", "1"]]), { B: "2" });
   assert.ok(env.PATH?.startsWith("/opt/evenkeel/bin:/opt/evenkeel/node_modules/.bin:"));
+  assert.ok(env.PATH?.endsWith(":/opt/evenkeel/.cache/peers/bin"));
   assert.equal(env.A, "1");
   assert.equal(env.B, "2");
 });
