@@ -14,12 +14,11 @@ import { monotonicNow } from "../../sys/clock.ts";
 import { type InterfaceEvent, Interfaces, type NetworkInterface } from "../../sys/interfaces.ts";
 import { Netlink } from "../../sys/netlink.ts";
 import { openPacketSocket, type PacketSocket } from "../../sys/packet-socket.ts";
-import { openRawSocket, type RawSocket } from "../../sys/raw-socket.ts";
 import type { Input, InterfaceReport } from "../../vrrp/messages.ts";
 import { gratuitousArpFrame } from "../../wire/arp.ts";
 import type { Log } from "../log/log.ts";
+import { AdvertSockets } from "./advert-sockets.ts";
 
-const IPPROTO_VRRP = 112;
 /** IFA_PROTO of our addresses, the number that RTPROT_KEEPALIVED has for routes: `ip addr` shows who put them there. */
 const ADDRESS_PROTOCOL = 18;
 /** The same failure of the same thing is logged once in this time. */
@@ -33,18 +32,12 @@ interface Told {
   addresses: readonly Ipv4Address[];
 }
 
-interface OpenSocket {
-  readonly index: number;
-  readonly group: Ipv4Address;
-  readonly socket: RawSocket;
-}
-
 export class HostNetwork {
   readonly #log: Log;
   readonly #handle: (input: Input) => void;
   readonly #netlink = new Netlink();
   readonly #frames: PacketSocket = openPacketSocket();
-  readonly #sockets = new Map<string, OpenSocket>();
+  readonly #sockets: AdvertSockets;
   /** By name. Also names that the configuration had before a reload: the machine remembers them too. */
   readonly #told = new Map<string, Told>();
   readonly #quietUntil = new Map<string, Instant>();
@@ -58,6 +51,10 @@ export class HostNetwork {
     this.#handle = handle;
     this.#configuration = configuration;
     this.#names = namesIn(configuration);
+    this.#sockets = new AdvertSockets({
+      onPacket: (name, packet) => handle({ type: "packet", interface: name, packet: packet.toHex() }),
+      onError: (name, error) => this.#complain(`receive ${name}`, error.message),
+    });
     this.#interfaces = new Interfaces({
       onChange: (event) => this.#changed(event),
       onError: (error) => this.#complain("netlink", error.message),
@@ -84,7 +81,7 @@ export class HostNetwork {
 
   /**
    * Before the machine takes a new configuration: reports the interfaces that only this one names, and listens on them.
-   * What the old one used stays open, as its last adverts are still to be sent: `settle` closes it.
+   * Where only the old one listened stays open, as its last adverts are still to be sent: `settle` closes it.
    */
   prepare(configuration: VrrpConfiguration): void {
     this.#configuration = configuration;
@@ -98,18 +95,13 @@ export class HostNetwork {
 
   /** After the machine has taken it. */
   settle(): void {
-    for (const [name, open] of this.#sockets) {
-      if (this.#groupOf(name) === open.group) continue;
-      this.#closeSocket(name);
-      const found = this.#interfaces.byName(name);
-      if (found !== undefined) this.#listen(found);
-    }
+    for (const name of this.#sockets.names()) if (this.#groupOf(name) === undefined) this.#sockets.close(name);
   }
 
   sendAdvert(interfaceName: string, destination: Ipv4Address, packet: Uint8Array): void {
-    this.#try(`send an advert on ${interfaceName}`, () =>
-      this.#sockets.get(interfaceName)?.socket.send(packet, destination),
-    );
+    // Nobody would hear it; the kernel refuses or drops it.
+    if (this.#told.get(interfaceName)?.up !== true) return;
+    this.#try(`send an advert on ${interfaceName}`, () => this.#sockets.send(interfaceName, destination, packet));
   }
 
   /** Adds the address, or lengthens its life. */
@@ -152,8 +144,7 @@ export class HostNetwork {
   }
 
   close(): void {
-    for (const { socket } of this.#sockets.values()) socket.close();
-    this.#sockets.clear();
+    for (const name of this.#sockets.names()) this.#sockets.close(name);
     this.#frames.close();
     this.#interfaces.close();
     this.#netlink.close();
@@ -186,7 +177,7 @@ export class HostNetwork {
 
   /** Removed, or called otherwise from now on. */
   #vanishes(name: string): void {
-    this.#closeSocket(name);
+    this.#sockets.close(name);
     this.#tell(name, { up: false, addresses: [] });
   }
 
@@ -204,33 +195,15 @@ export class HostNetwork {
     if (!before.up && now.up) this.#handle({ type: "link", interface: name, up: true });
   }
 
-  /** Opens the VRRP socket of an interface; again when it came back under another index. */
   #listen(found: NetworkInterface): void {
-    const { name } = found;
-    const group = this.#groupOf(name);
-    if (group === undefined || this.#sockets.get(name)?.index === found.index) return;
-    this.#closeSocket(name);
-    this.#try(`listen for adverts on ${name}`, () => {
-      const socket = openRawSocket({
-        protocol: IPPROTO_VRRP,
-        interface: found,
-        multicastGroup: group,
-        onPackets: (packets) => {
-          for (const { bytes } of packets) this.#handle({ type: "packet", interface: name, packet: bytes.toHex() });
-        },
-        onError: (error) => this.#complain(`receive ${name}`, error.message),
-      });
-      this.#sockets.set(name, { index: found.index, group, socket });
-      this.#log.write(
-        "info",
-        `VRRP sockpool: [ifindex(${String(found.index).padStart(3)}), family(IPv4), proto(112), fd(${socket.fd}) multicast, address(${group})]`,
-      );
+    const group = this.#groupOf(found.name);
+    if (group === undefined) return;
+    this.#try(`listen for adverts on ${found.name}`, () => {
+      const fd = this.#sockets.open(found, group);
+      if (fd === undefined) return;
+      const where = `ifindex(${String(found.index).padStart(3)}), family(IPv4), proto(112), fd(${fd}) multicast`;
+      this.#log.write("info", `VRRP sockpool: [${where}, address(${group})]`);
     });
-  }
-
-  #closeSocket(name: string): void {
-    this.#sockets.get(name)?.socket.close();
-    this.#sockets.delete(name);
   }
 
   /** The group that instances on this interface speak to; undefined when there is none. */
