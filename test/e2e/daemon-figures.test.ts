@@ -190,10 +190,10 @@ test("twenty reloads leave the supervisor with the descriptors that it had, and 
   const more = `frontend more\n  bind 127.0.0.1:${extra}\n  default_backend app\n`;
   const round = async (generation: number) => {
     const defaults = `  timeout queue ${generation + 1}s\n`;
-    assert.equal(
-      (await daemon.reload(web(port, app.port, { defaults, more: generation % 2 === 0 ? more : "" }))).result,
-      "applied",
-    );
+    assert.deepEqual(await daemon.reload(web(port, app.port, { defaults, more: generation % 2 === 0 ? more : "" })), {
+      result: "applied",
+      diagnostics: [],
+    });
   };
   const settled = () =>
     until("nobody retires", async () => !(await daemon.status()).processes.some((one) => one.retiring));

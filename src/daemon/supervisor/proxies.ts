@@ -75,8 +75,11 @@ export class Proxies {
     return started;
   }
 
-  /** From now on these are the proxies; the others finish what they have. Figures of what is not configured are forgotten. */
-  replace(successors: readonly ManagedChild[], configuration: ProxyConfiguration | undefined): void {
+  /**
+   * From now on these are the proxies; the others finish what they have. Figures of what is not configured are forgotten.
+   * Resolves when the others no longer listen: until then a port that this reload gave up is not free for the next one.
+   */
+  async replace(successors: readonly ManagedChild[], configuration: ProxyConfiguration | undefined): Promise<void> {
     const old = this.#accepting;
     this.#accepting = successors;
     this.#configuration = configuration;
@@ -85,6 +88,8 @@ export class Proxies {
       this.#retiring.add(child);
       void child.stop({ hardAfterMs: undefined, replaced: true });
     }
+    // Messages are handled in their order: whoever answers has closed its listeners before.
+    await Promise.all(old.map((child) => child.ask()));
   }
 
   broadcast(message: ToChild): void {

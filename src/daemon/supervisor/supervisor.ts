@@ -79,7 +79,7 @@ export class Supervisor {
     if (vrrp !== undefined && vrrp.instances.length > 0) this.#vrrp = this.#startVrrp(vrrp);
     if (proxy !== undefined) {
       this.#director = this.#startDirector(proxy);
-      this.#proxies.replace(this.#proxies.start(proxy, listening?.listeners ?? []), proxy);
+      void this.#proxies.replace(this.#proxies.start(proxy, listening?.listeners ?? []), proxy);
     }
     const failed = await notReady(this.#children());
     if (failed.length === 0 || this.#stopping !== undefined) return;
@@ -211,8 +211,8 @@ export class Supervisor {
       if (old !== undefined) await ended(old);
       this.#director = undefined;
     } else old?.send({ type: "reconfigure", proxy });
-    this.#proxies.replace(successors, proxy);
     this.#forgetServers(proxy);
+    await this.#proxies.replace(successors, proxy);
   }
 
   #startVrrp(first: VrrpConfiguration): ManagedChild {
