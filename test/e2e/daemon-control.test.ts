@@ -129,13 +129,14 @@ test("two hundred clients at once are all answered, and leave no descriptor", as
   const { daemon } = await start(t);
   const descriptors = () => readdirSync(`/proc/${daemon.program.pid}/fd`).length;
   await daemon.status();
+  // The descriptor of the client that has just asked may be among them still.
   const before = descriptors();
   const clients = Array.from({ length: 200 }, () => talk(t, daemon.socket));
   for (const client of clients) client.socket.write(STATUS);
   await until("all answers", () => clients.every((client) => client.text().endsWith("\n")));
   for (const client of clients) assert.equal(JSON.parse(client.text()).ok, true);
   for (const client of clients) client.socket.destroy();
-  await until("their descriptors are closed", () => descriptors() === before);
+  await until("their descriptors are closed", () => descriptors() <= before);
   assert.equal((await daemon.command("status")).status, 0);
 });
 
