@@ -1,6 +1,8 @@
 /** The control socket under clients that behave badly, and a start that cannot be. */
 
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once as event } from "node:events";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
@@ -8,6 +10,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { evenkeel, gone, ProxyDaemon } from "../support/proxy-daemon.ts";
 import { until } from "../support/until.ts";
+import { EVENKEEL } from "../support/vrrp-pair.ts";
 import { bodyOf, named, once, refusingPort, startServer } from "./proxy-support.ts";
 
 const web = (port: number, server: number, lines = "") => `defaults
@@ -171,11 +174,14 @@ test("a reader of events that never reads is cut off, and others go on", async (
 
 test("evenkeel events follows until the daemon stops, and says what happened and why", async (t) => {
   const { daemon } = await start(t);
-  const following = daemon.command("events");
-  await until("something to follow", async () => (await daemon.events()).length > 2);
+  const following = spawn(EVENKEEL, ["events", "--socket", daemon.socket], { stdio: ["ignore", "pipe", "inherit"] });
+  let stdout = "";
+  following.stdout.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+  });
+  await until("it follows", () => stdout.split("\n").length > 3);
   daemon.program.kill("SIGTERM");
-  const { status, stdout } = await following;
-  assert.equal(status, 0);
+  assert.deepEqual(await event(following, "close"), [0, null]);
   const events = stdout
     .trim()
     .split("\n")
