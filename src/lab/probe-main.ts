@@ -2,7 +2,7 @@
  * A client that keeps asking, run inside a node: one line of JSON (`ProbeRecord`) a probe, in the order of sending.
  *
  *   node probe-main.ts --http URL [--keep-alive] [--keep-cookies] | --icmp ADDRESS
- *                      [--interval MS] [--timeout MS] [--count N] [--duration MS]
+ *                      [--interval MS] [--timeout MS] [--count N] [--duration MS] [--in-turn]
  *
  * SIGTERM and SIGINT end the sending; what is under way is still told. Exit 2 for wrong arguments.
  */
@@ -28,12 +28,14 @@ function main(): Promise<void> {
       timeout: { type: "string", default: "1000" },
       count: { type: "string", default: "10" },
       duration: { type: "string" },
+      "in-turn": { type: "boolean", default: false },
     },
   });
   const timeoutMs = number("timeout", values.timeout, 1, 60_000);
   const pace = {
     intervalMs: number("interval", values.interval, 1, 60_000),
     count: number("count", values.count, 1, MOST_PROBES),
+    inTurn: values["in-turn"],
     ...(values.duration === undefined ? {} : { durationMs: number("duration", values.duration, 1, 3_600_000) }),
   };
   const stop = new AbortController();

@@ -1,8 +1,8 @@
 /**
  * Sends probes at a fixed pace and tells what each one found, in the order of sending.
  *
- * The next probe does not wait for the last one's answer: a client that is stuck would hide how long the gap was. What a
- * probe is (http-probe.ts, echo-probe.ts) and the clock are arguments.
+ * The next probe does not wait for the last one's answer, unless told to: a client that is stuck would hide how long the
+ * gap was. What a probe is (http-probe.ts, echo-probe.ts) and the clock are arguments.
  */
 
 import type { ProbeRecord } from "./probe-record.ts";
@@ -16,6 +16,8 @@ export type Probe = (sequence: number) => Promise<ProbeOutcome>;
 export interface Pace {
   readonly intervalMs: number;
   readonly count: number;
+  /** Each probe waits for the answer to the one before: where the order of answers counts, or a cookie among them. */
+  readonly inTurn?: boolean;
   /** No probe is sent later than this after the first. */
   readonly durationMs?: number;
 }
@@ -44,6 +46,7 @@ export async function sendProbes(
       return { sequence, sentMs, ...outcome, ...(outcome.ok ? { latencyMs: Number(took.toFixed(3)) } : {}) };
     });
     told = told.then(async () => tell(await found));
+    if (pace.inTurn === true) await told;
     // Measured from the beginning, so that lateness does not add up.
     const next = began + (sequence + 1) * pace.intervalMs - clock.now();
     if (sequence + 1 < pace.count) await clock.sleep(Math.max(0, next));

@@ -115,7 +115,7 @@ export class HaproxyKeepalivedScenario {
   }
 
   async #cookie(): Promise<StepReport> {
-    const traffic = await startProbe(this.#node("h2"), { ...HTTP, count: 6, keepCookies: true });
+    const traffic = await startProbe(this.#node("h2"), { ...HTTP, count: 6, keepCookies: true, inTurn: true });
     const order = (await traffic.finished()).map((record) => record.by ?? "none");
     return {
       title: "the cookie keeps a client on one server",
@@ -299,7 +299,7 @@ export class HaproxyKeepalivedScenario {
 
   /** Who answered `count` requests through the VIP, each on a connection of its own. */
   async #ask(name: string, count: number): Promise<string[]> {
-    const traffic = await startProbe(this.#node(name), { ...HTTP, count });
+    const traffic = await startProbe(this.#node(name), { ...HTTP, count, inTurn: true });
     return (await traffic.finished()).map((record) => record.by ?? "none");
   }
 

@@ -16,6 +16,8 @@ export interface ProbeSpec {
   readonly timeoutMs?: number;
   readonly count: number;
   readonly keepCookies?: boolean;
+  /** Each waits for the answer to the one before. */
+  readonly inTurn?: boolean;
 }
 
 let started = 0;
@@ -80,7 +82,8 @@ export async function startProbe(node: LabNode, spec: ProbeSpec): Promise<Traffi
     `${spec.count}`,
   ];
   const cookies = spec.keepCookies === true ? ["--keep-cookies"] : [];
-  const argv = ["node", join(node.projectFolder, "src/lab/probe-main.ts"), ...what, ...pace, ...cookies];
+  const inTurn = spec.inTurn === true ? ["--in-turn"] : [];
+  const argv = ["node", join(node.projectFolder, "src/lab/probe-main.ts"), ...what, ...pace, ...cookies, ...inTurn];
   return new Traffic(node.name, await node.spawn(argv, { name: `probe-${++started}` }));
 }
 

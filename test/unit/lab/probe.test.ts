@@ -66,6 +66,27 @@ test("a late probe does not make the next ones later", async () => {
   assert.deepEqual(told, [5_000, 5_070, 5_100, 5_150]);
 });
 
+test("probes in turn wait for the answer to the one before, and keep the pace when answers are quick", async () => {
+  const clock = jumpingClock();
+  let underWay = 0;
+  const probe = async (sequence: number): Promise<ProbeOutcome> => {
+    assert.equal(++underWay, 1);
+    await new Promise((resolve) => setImmediate(resolve));
+    if (sequence === 1) clock.pass(70);
+    underWay--;
+    return { ok: true };
+  };
+  const told: number[] = [];
+  await sendProbes(
+    probe,
+    { intervalMs: 50, count: 4, inTurn: true },
+    clock,
+    (one) => told.push(one.sentMs),
+    new AbortController().signal,
+  );
+  assert.deepEqual(told, [5_000, 5_050, 5_120, 5_150]);
+});
+
 test("sending ends with the duration, or when it is stopped", async () => {
   const told: number[] = [];
   const answer = async (): Promise<ProbeOutcome> => ({ ok: true });
