@@ -84,10 +84,9 @@ export class Dial implements Waiting, ServerConnectionUser, TimerOwner {
     this.connection = undefined;
     if (connection === undefined) return;
     connection.completed++;
-    if (keep) {
-      connection.pause(false);
-      connection.server.pool.put(connection);
-    } else connection.abort();
+    connection.user = undefined;
+    connection.pause(false);
+    if (!keep || !connection.server.pool.put(connection)) connection.abort();
   }
 
   release(): void {

@@ -36,6 +36,9 @@ type Phase = "start" | "dialing" | "waiting" | "responding" | "tunnel" | "local"
 /** RFC 9110 §9.2.2. */
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
 
+/** A server that goes on with 1xx for ever is not about to answer. */
+const MOST_INTERIMS = 1000;
+
 export class HttpStream implements DialOwner {
   readonly #client: HttpClient;
   readonly #record: StreamRecord;
@@ -51,6 +54,7 @@ export class HttpStream implements DialOwner {
   #affinity: Affinity | undefined;
   #persistence: Persistence | undefined;
   #responseFraming: Framing = { kind: "none" };
+  #interims = 0;
   /** In a tunnel: the server sends no more. */
   #serverEnded = false;
 
@@ -286,6 +290,11 @@ export class HttpStream implements DialOwner {
   }
 
   #interim(head: ResponseHead): void {
+    if (++this.#interims > MOST_INTERIMS) {
+      this.#countResponseError();
+      this.#fail(502, "P", "H");
+      return;
+    }
     this.#record.countOut(responseHeadSize(head));
     // RFC 9110 §15.2: HTTP/1.0 knows no 1xx.
     if (this.#head.version === "1.1") this.#client.output.responseHead(head);

@@ -119,7 +119,14 @@ function addBackends(a: BackendStatistics, b: BackendStatistics): BackendStatist
 }
 
 function addServers(a: ServerStatistics, b: ServerStatistics): ServerStatistics {
-  return { ...a, ...addServing(a, b), slim: a.slim + b.slim, idle: a.idle + b.idle, used: a.used + b.used };
+  return {
+    ...a,
+    ...addServing(a, b),
+    slim: a.slim + b.slim,
+    idle: a.idle + b.idle,
+    used: a.used + b.used,
+    needed: a.needed + b.needed,
+  };
 }
 
 function latest(a: number | undefined, b: number | undefined): number | undefined {

@@ -45,7 +45,7 @@ export class ServerConnection implements ConnectionHandler {
     this.user = user;
     this.connection = runtime.transport.connect(target, this);
     this.output = new Output(runtime.slab, this.connection);
-    server.open++;
+    server.pool.opened();
   }
 
   /** Of mode http; survives from one response to the next. */
@@ -94,9 +94,7 @@ export class ServerConnection implements ConnectionHandler {
 
   closed(reason: string | undefined): void {
     this.#runtime.timers.tick();
-    this.isClosed = true;
-    this.server.open--;
-    this.server.pool.remove(this);
+    this.#leave();
     const user = this.user;
     this.user = undefined;
     user?.serverClosed(reason);
@@ -105,7 +103,13 @@ export class ServerConnection implements ConnectionHandler {
   /** Ends it for good and tells nobody. */
   abort(): void {
     this.user = undefined;
-    this.server.pool.remove(this);
+    this.#leave();
     this.connection.abort(false);
+  }
+
+  #leave(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.server.pool.closed(this);
   }
 }

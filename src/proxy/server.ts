@@ -5,6 +5,7 @@ import type { Mode, Server } from "../config/model/proxy.ts";
 import type { ServerStatus } from "../health/status.ts";
 import { ServingCounters } from "./counters.ts";
 import { Pool } from "./pool.ts";
+import type { ServerConnection } from "./server-connection.ts";
 import type { ServerStatistics } from "./statistics.ts";
 import type { Timers } from "./timers.ts";
 
@@ -19,7 +20,7 @@ export class ProxyServer implements Candidate {
   readonly backup: boolean;
   readonly maxconn: number;
   readonly counters = new ServingCounters();
-  readonly pool: Pool;
+  readonly pool: Pool<ServerConnection>;
   /** `on-marked-down shutdown-sessions`. */
   readonly killsStreams: boolean;
   /** Those that it takes down with it; kept only when it does. */
@@ -27,8 +28,6 @@ export class ProxyServer implements Candidate {
   weight: number;
   served = 0;
   queued = 0;
-  /** Connections, idle ones too. */
-  open = 0;
   status: ServerStatus;
 
   constructor(configuration: Server, timers: Timers, nowMs: number) {
@@ -58,8 +57,9 @@ export class ProxyServer implements Candidate {
       weight: this.weight,
       cookie,
       slim: this.maxconn,
-      idle: this.pool.size,
-      used: this.open - this.pool.size,
+      idle: this.pool.idle,
+      used: this.pool.used,
+      needed: this.pool.needed,
       status: this.status,
     };
   }

@@ -114,8 +114,10 @@ export interface ServerStatistics extends ServingStatistics {
   readonly cookie: string | undefined;
   /** 0: unlimited. */
   readonly slim: number;
+  /** Connections; `needed` is how many were used at once of late. */
   readonly idle: number;
   readonly used: number;
+  readonly needed: number;
   readonly status: ServerStatus;
 }
 

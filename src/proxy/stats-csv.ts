@@ -122,6 +122,7 @@ function serverRow(backend: BackendStatistics, server: ServerStatistics, nowMs: 
     idle_conn_cur: server.idle,
     safe_conn_cur: 0,
     used_conn_cur: server.used,
+    need_conn_est: server.needed,
   };
 }
 

@@ -70,7 +70,7 @@ export function ofTheDead(last: ProxyStatistics): ProxyStatistics {
       ...row,
       ...still,
       queued: 0,
-      servers: row.servers.map((server) => ({ ...server, ...still, queued: 0, idle: 0, used: 0 })),
+      servers: row.servers.map((server) => ({ ...server, ...still, queued: 0, idle: 0, used: 0, needed: 0 })),
     })),
   };
 }

@@ -4,7 +4,7 @@
  * Listening descriptors are inherited and may be shared with other processes. Nothing here times out.
  */
 
-import { connect, createServer, type Server, type Socket } from "node:net";
+import { connect, createServer, type Server, type Socket, type TcpNetConnectOpts } from "node:net";
 import { type IpAddress, parseIp } from "../base/ip.ts";
 import type { Duration } from "../base/time.ts";
 import type { Connection, ConnectionHandler, Endpoint, Listener, ListenerHandler, Transport } from "../proxy/port.ts";
@@ -12,8 +12,8 @@ import { addon, type Descriptor, SystemError } from "./addon.ts";
 import { duplicate } from "./duplicate.ts";
 import { blockOf, ReadBlocks } from "./read-blocks.ts";
 
-/** Above this much unsent a writer is told to wait. Not below the streams' own mark, which decides on `drain`. */
-const HIGH_WATER_BYTES = 64 * 1024;
+/** From this much unsent a writer is told to wait. A read of a server may add a block (read-blocks.ts) to it. */
+const HIGH_WATER_BYTES = 16 * 1024;
 /** What is asked for when a descriptor is listened on again; the kernel caps it at net.core.somaxconn. */
 const BACKLOG = 4096;
 const LONGEST_ALARM_MS = 2 ** 31 - 1;
@@ -27,11 +27,12 @@ export class NetTransport implements Transport {
 
   connect(to: Endpoint, handler: ConnectionHandler): Connection {
     const blocks = new ReadBlocks();
-    const socket = connect({
+    const options: TcpNetConnectOpts & { readonly highWaterMark: number } = {
       host: to.address,
       port: to.port,
       noDelay: true,
       allowHalfOpen: true,
+      highWaterMark: HIGH_WATER_BYTES,
       onread: {
         buffer: () => blocks.next(),
         callback(length: number, block: Uint8Array) {
@@ -39,7 +40,8 @@ export class NetTransport implements Transport {
           return true;
         },
       },
-    });
+    };
+    const socket = connect(options);
     const connection = new NetConnection(socket, handler, to, blocks);
     return connection;
   }
@@ -84,7 +86,9 @@ class NetListener implements Listener {
 
   resume(): void {
     if (this.#closed || this.#server !== undefined) return;
-    const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => this.#accepted(socket));
+    const server = createServer({ noDelay: true, allowHalfOpen: true, highWaterMark: HIGH_WATER_BYTES }, (socket) =>
+      this.#accepted(socket),
+    );
     server.on("error", (error) => this.#handler.failed(reasonOf(error)));
     server.listen({ fd: this.#descriptor }, BACKLOG);
     this.#server = server;
@@ -150,12 +154,9 @@ class NetConnection implements Connection {
   write(bytes: Uint8Array): boolean {
     if (this.#done || !this.#socket.writable) return true;
     const block = blockOf.get(bytes.buffer);
-    if (block === undefined) this.#socket.write(bytes);
-    else {
-      block.users++;
-      this.#socket.write(bytes, block.release);
-    }
-    return this.#socket.writableLength <= HIGH_WATER_BYTES;
+    if (block === undefined) return this.#socket.write(bytes);
+    block.users++;
+    return this.#socket.write(bytes, block.release);
   }
 
   cork(): void {

@@ -105,6 +105,36 @@ describe("what strangers send", () => {
   });
 });
 
+test("a server that goes on with interim responses is given up, also for a client that cannot see them", async (t) => {
+  const ended: string[] = [];
+  const server = await startServer(t, ({ path, socket }) => {
+    const flood = () => {
+      while (!socket.destroyed && socket.write("HTTP/1.1 100 Continue\r\n\r\n".repeat(100)));
+    };
+    socket.on("drain", flood);
+    socket.on("close", () => ended.push(path));
+    flood();
+  });
+  const proxy = startProxy(t, `${frontend()}  server s 127.0.0.1:${server.port}\n`);
+  const old = await once(t, proxy.port(), "GET /old HTTP/1.0\r\n\r\n");
+  assert.match(old, /^HTTP\/1\.1 502 /);
+  const client = await Client.connect(t, proxy.port());
+  client.socket.write(get("/new", "Connection: close\r\n"));
+  const messages = (await client.rest()).split("\r\n\r\n");
+  assert.deepEqual(messages.slice(0, 1000), Array(1000).fill("HTTP/1.1 100 Continue"));
+  assert.match(messages[1000] ?? "", /^HTTP\/1\.1 502 /);
+  await until("both are closed", () => ended.length === 2);
+});
+
+test("clients with one request each leave no more idle connections than were used at once", async (t) => {
+  const server = await startServer(t, named("s"));
+  const proxy = startProxy(t, `${frontend()}  server s 127.0.0.1:${server.port}\n`);
+  const idle = () => proxy.engine.statistics().backends[0]?.servers[0]?.idle;
+  for (let i = 0; i < 5; i++) await once(t, proxy.port());
+  assert.equal(idle(), 1);
+  await until("the others are closed", () => server.connections.filter((socket) => !socket.destroyed).length === 1);
+});
+
 test("a client that wants page after page and never reads is not answered on and on", async (t) => {
   const proxy = startProxy(t, `${frontend("  stats enable\n  stats uri /stats\n")}`);
   const client = await Client.connect(t, proxy.port());
