@@ -101,11 +101,11 @@ test("pause, resume and kill reach a program and all that came of it", async (t)
   await hasStarted(b, 3);
   const states = () => b.processes().map((one) => `${one.program} ${one.state === "T"}`);
   assert.equal(await b.signal("tree", "SIGSTOP"), 3);
-  assert.deepEqual(states(), ["tree true", "tree true", "tree true"]);
+  await until("all three are stopped", () => states().join() === "tree true,tree true,tree true");
   assert.equal(await b.signal("tree", "SIGCONT"), 3);
   await until("all go on", () => states().every((one) => one === "tree false"));
   assert.equal(await b.signal("tree", "SIGKILL"), 3);
-  assert.deepEqual(b.processes(), []);
+  await until("all three are gone", () => b.processes().length === 0);
   await assert.rejects(() => b.signal("tree", "SIGKILL"), /nothing called "tree" runs in node b/);
 });
 
