@@ -148,7 +148,7 @@ export class VrrpPair implements AsyncDisposable {
       { node: b, interface: "eth0", addresses: ["10.9.0.2/24"] },
     ]);
     const pair = new VrrpPair(network, a, b, lan, options);
-    await pair.#capture.sees(/listening on/);
+    await pair.#capture.sees(/^File: /m);
     pair.master.start();
     pair.backup.start();
     await pair.master.holding();
@@ -162,16 +162,15 @@ export class VrrpPair implements AsyncDisposable {
     this.master = new Router(a, options.master, this.#folder, configuration(options, "MASTER", 150), lan, "p0");
     this.backup = new Router(b, options.backup, this.#folder, configuration(options, "BACKUP", 100), lan, "p1");
     this.#capture = lan.start([
-      peerPath("tcpdump"),
-      "-Z",
-      "root",
+      peerPath("dumpcap"),
+      "-q",
+      "-P",
       "-i",
       "br0",
-      "-U",
-      "-s0",
+      "-f",
+      "proto 112 or arp",
       "-w",
       this.captureFile,
-      "proto 112 or arp",
     ]);
   }
 
