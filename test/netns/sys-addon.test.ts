@@ -3,6 +3,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { fstatSync } from "node:fs";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { addon, attempt, constants, SystemError } from "../../src/sys/addon.ts";
 import { readBatch } from "../../src/sys/receive.ts";
 import { inetSockaddr } from "../../src/sys/sockaddr.ts";
@@ -243,7 +244,7 @@ test("a worker thread that ends with open watches takes nothing down", () => {
   const { status, stdout, stderr } = run(`
     import { Worker } from "node:worker_threads";
     const body = \`import { createRequire } from "node:module";
-      const addon = createRequire("/")(\${JSON.stringify(${JSON.stringify(new URL("../../build/evenkeel.node", import.meta.url).pathname)})});
+      const addon = createRequire("/")(\${JSON.stringify(${JSON.stringify(fileURLToPath(new URL("../../build/evenkeel.node", import.meta.url)))})});
       const [a, b] = addon.socketpair(1, 5, 0);
       addon.watch(b, 10, 1, () => process.exit());
       addon.send(a, Uint8Array.of(1));\`;
