@@ -77,7 +77,7 @@ export function persistence(exchange: {
 export function prepareRequest(head: RequestHead, mode: ConnectionMode): void {
   const { headers } = head;
   const upgrade = asksUpgrade(head) ? headers.all("upgrade").join(", ") : undefined;
-  const trailers = headers.all("te").some((value) => listed(value, "trailers"));
+  const trailers = headers.some((name, value) => name === "te" && listed(value, "trailers"));
   dropHopByHop(headers);
   const options: string[] = [];
   if (trailers) {
@@ -118,7 +118,18 @@ export function prepareResponse(
 }
 
 /** Belong to one connection whether Connection names them or not. */
-const HOP_BY_HOP = new Set(["connection", "keep-alive", "proxy-connection", "te", "upgrade"]);
+function isHopByHop(name: string): boolean {
+  switch (name) {
+    case "connection":
+    case "keep-alive":
+    case "proxy-connection":
+    case "te":
+    case "upgrade":
+      return true;
+    default:
+      return false;
+  }
+}
 
 /** Cannot be made to vanish by naming them in Connection: framing, routing, identity (RFC 9110 §7.6.1 last paragraphs). */
 const END_TO_END = new Set(
@@ -127,16 +138,22 @@ const END_TO_END = new Set(
 );
 
 function dropHopByHop(headers: HeaderList): void {
-  const named = headers
-    .all("connection")
-    .flatMap((value) => options(value))
-    .filter((name) => !END_TO_END.has(name));
-  headers.removeWhere((name) => HOP_BY_HOP.has(name) || named.includes(name));
+  if (!headers.some(isHopByHop)) return;
+  const named: string[] = [];
+  for (const value of headers.all("connection")) {
+    if (PLAIN_OPTIONS.has(value)) continue;
+    for (const option of options(value)) if (!END_TO_END.has(option)) named.push(option);
+  }
+  headers.removeWhere((name) => isHopByHop(name) || (named.length > 0 && named.includes(name)));
 }
+
+/** What nearly every Connection field says: one option, which names no field but those of `isHopByHop`. */
+const PLAIN_OPTIONS = new Set(["keep-alive", "close", "upgrade"]);
 
 const options = (value: string): string[] => value.split(",").map((option) => option.trim().toLowerCase());
 
-const listed = (value: string, wanted: string): boolean => options(value).includes(wanted);
+const listed = (value: string, wanted: string): boolean =>
+  value === wanted || (!PLAIN_OPTIONS.has(value) && options(value).includes(wanted));
 
 const hasOption = (headers: HeaderList, wanted: string): boolean =>
-  headers.all("connection").some((value) => listed(value, wanted));
+  headers.some((name, value) => name === "connection" && listed(value, wanted));

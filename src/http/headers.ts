@@ -51,6 +51,13 @@ export class HeaderList {
     return this.get(name) !== undefined;
   }
 
+  /** True when there is a line for which `is` is true. */
+  some(is: (name: string, value: string) => boolean): boolean {
+    const flat = this.flat;
+    for (let i = 0; i < flat.length; i += 2) if (is(flat[i] ?? "", flat[i + 1] ?? "")) return true;
+    return false;
+  }
+
   /** Adds a line at the end. Octets that could end the line (CR, LF, NUL) become spaces (RFC 9110 §5.5). */
   append(name: string, value: string): void {
     this.flat.push(name.toLowerCase(), harmless(value));
