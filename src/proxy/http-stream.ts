@@ -5,18 +5,9 @@
  * what one read brought is held back while the other side is slow. Every way to an end passes `#finish`.
  */
 
-import {
-  asksUpgrade,
-  combinedMode,
-  type Persistence,
-  persistence,
-  prepareRequest,
-  prepareResponse,
-  wantsToPersist,
-} from "../http/connection.ts";
-import type { ResponseHeadEvent } from "../http/event.ts";
+import { asksUpgrade, combinedMode, prepareRequest, wantsToPersist } from "../http/connection.ts";
 import type { HeaderList } from "../http/headers.ts";
-import type { Framing, RequestHead, ResponseHead } from "../http/message.ts";
+import type { Framing, RequestHead } from "../http/message.ts";
 import type { Problem } from "../http/problem.ts";
 import { Affinity } from "./affinity.ts";
 import type { ProxyBackend } from "./backend.ts";
@@ -24,10 +15,11 @@ import { Dial, type DialOwner } from "./dial.ts";
 import { errorPage, type Page } from "./error-page.ts";
 import { addForwardedFor } from "./forwarded-for.ts";
 import type { HttpClient } from "./http-client.ts";
-import { bodyEndSize, requestHeadSize, responseHeadSize } from "./htx-size.ts";
+import { bodyEndSize, requestHeadSize } from "./htx-size.ts";
+import { statisticsFor, writePage } from "./own-answer.ts";
+import { ResponseRelay } from "./response-relay.ts";
 import { tunnelTimeout } from "./runtime.ts";
 import type { ServerConnection } from "./server-connection.ts";
-import { answerStatistics, requestedStatistics } from "./stats-service.ts";
 import type { Cause, Step, StreamRecord } from "./stream-record.ts";
 
 /** `local`: the answer is our own. */
@@ -35,9 +27,6 @@ type Phase = "start" | "dialing" | "waiting" | "responding" | "tunnel" | "local"
 
 /** RFC 9110 §9.2.2. */
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
-
-/** A server that goes on with 1xx for ever is not about to answer. */
-const MOST_INTERIMS = 1000;
 
 export class HttpStream implements DialOwner {
   readonly #client: HttpClient;
@@ -52,9 +41,7 @@ export class HttpStream implements DialOwner {
   /** Something of the body has left: the request cannot be sent a second time. */
   #bodySent = false;
   #affinity: Affinity | undefined;
-  #persistence: Persistence | undefined;
-  #responseFraming: Framing = { kind: "none" };
-  #interims = 0;
+  readonly #response: ResponseRelay;
   /** In a tunnel: the server sends no more. */
   #serverEnded = false;
 
@@ -64,6 +51,7 @@ export class HttpStream implements DialOwner {
     this.#head = head;
     this.#requestFraming = framing;
     this.#clientPersists = wantsToPersist(head);
+    this.#response = new ResponseRelay(client, record, head, this.#clientPersists);
   }
 
   get inTunnel(): boolean {
@@ -235,8 +223,7 @@ export class HttpStream implements DialOwner {
   }
 
   serverClosed(reason: string | undefined): void {
-    const endless = this.#responseFraming.kind === "until-close" || this.#responseFraming.kind === "tunnel";
-    if (reason !== undefined && endless) {
+    if (reason !== undefined && this.#response.endless) {
       this.#record.terminate("S", "D");
       this.#cut();
       return;
@@ -247,21 +234,24 @@ export class HttpStream implements DialOwner {
   // ── the response ──
 
   #pumpResponse(): void {
-    const connection = this.#dial?.connection;
+    const dial = this.#dial;
+    const connection = dial?.connection;
     const { output } = this.#client;
-    if (connection === undefined) return;
-    while (this.#dial?.connection === connection && this.#readsResponse() && !output.blocked) {
+    if (dial === undefined || connection === undefined) return;
+    while (dial.connection === connection && this.#readsResponse() && !output.blocked) {
       const event = connection.reader.next();
       if (event.kind === "need-data") break;
       switch (event.kind) {
         case "interim":
-          this.#interim(event.head);
+          if (!this.#response.interim(event.head)) this.#responseFailed("P");
           break;
         case "head":
-          this.#responseHead(event, connection);
+          this.#response.head(event, dial, this.#affinity);
+          if (event.framing.kind === "tunnel") this.#openTunnel(connection);
+          else this.#phase = "responding";
           break;
         case "data":
-          this.#responseData(event.bytes);
+          this.#response.data(event.bytes);
           break;
         case "end":
           this.#responseEnd(event.trailers, connection);
@@ -270,13 +260,13 @@ export class HttpStream implements DialOwner {
           this.#noResponse();
           break;
         case "problem":
-          this.#responseProblem(event);
+          this.#responseFailed(event.code === "incomplete-head" || event.code === "incomplete-body" ? "S" : "P");
           break;
         default:
           event satisfies never;
       }
     }
-    if (this.#dial?.connection !== connection) return;
+    if (dial.connection !== connection) return;
     output.flush();
     this.#serverActive();
     connection.pause(connection.reader.buffered > 0);
@@ -289,62 +279,16 @@ export class HttpStream implements DialOwner {
     return this.#phase === "waiting" || this.#phase === "responding";
   }
 
-  #interim(head: ResponseHead): void {
-    if (++this.#interims > MOST_INTERIMS) {
-      this.#countResponseError();
-      this.#fail(502, "P", "H");
-      return;
-    }
-    this.#record.countOut(responseHeadSize(head));
-    // RFC 9110 §15.2: HTTP/1.0 knows no 1xx.
-    if (this.#head.version === "1.1") this.#client.output.responseHead(head);
-  }
-
-  #responseHead({ head, framing }: ResponseHeadEvent, connection: ServerConnection): void {
-    const { frontend, runtime, output } = this.#client;
-    const dial = this.#dial;
-    if (dial === undefined) return;
-    this.#record.respondedAt = runtime.timers.now;
-    this.#record.status = head.status;
-    this.#record.countOut(responseHeadSize(head));
-    const direct = dial.direct !== undefined;
-    const cookieState = this.#affinity?.answer(head, this.#head.method, direct, dial.server);
-    if (cookieState !== undefined) this.#record.cookieState = cookieState;
-    const mode = combinedMode(frontend.configuration.connectionMode, dial.backend.configuration.connectionMode);
-    const kept = persistence({
-      mode: runtime.stopping ? "close" : mode,
-      clientPersists: this.#clientPersists,
-      clientVersion: this.#head.version,
-      response: head,
-      responseFraming: framing,
-    });
-    this.#persistence = kept;
-    this.#responseFraming = framing;
-    prepareResponse(head, { version: this.#head.version, persistence: kept });
-    output.responseHead(head);
-    if (framing.kind === "tunnel") this.#openTunnel(connection);
-    else this.#phase = "responding";
-  }
-
-  #responseData(bytes: Uint8Array): void {
-    const { output } = this.#client;
-    this.#record.countOut(bytes.length);
-    if (this.#persistence?.clientFraming.kind === "chunked") output.chunk(bytes);
-    else output.data(bytes);
-  }
-
   #responseEnd(trailers: HeaderList | undefined, connection: ServerConnection): void {
     if (this.#phase === "tunnel") {
       this.#serverEndedTunnel();
       return;
     }
-    const kept = this.#persistence;
-    if (this.#responseFraming.kind === "chunked") this.#record.countOut(bodyEndSize(trailers));
-    if (kept?.clientFraming.kind === "chunked") this.#client.output.lastChunk(trailers);
+    this.#response.end(trailers);
     const complete = this.#requestComplete;
-    this.#dial?.giveBack(complete && kept?.keepServer === true && this.#mayPool(connection));
+    this.#dial?.giveBack(complete && this.#response.keepsServer && this.#mayPool(connection));
     this.#finish();
-    this.#client.streamEnded(complete && kept?.keepClient === true);
+    this.#client.streamEnded(complete && this.#response.keepsClient);
   }
 
   #mayPool({ hasEnded, isClosed, reader, output, server }: ServerConnection): boolean {
@@ -372,10 +316,10 @@ export class HttpStream implements DialOwner {
     this.#client.close();
   }
 
-  #responseProblem(problem: Problem): void {
-    const server = problem.code === "incomplete-head" || problem.code === "incomplete-body";
+  /** It makes no sense, or ends too early. */
+  #responseFailed(cause: "S" | "P"): void {
     this.#countResponseError();
-    this.#failOrCut(502, server ? "S" : "P", this.#step());
+    this.#failOrCut(502, cause, this.#step());
   }
 
   #countResponseError(): void {
@@ -422,33 +366,20 @@ export class HttpStream implements DialOwner {
   // ── answers of our own ──
 
   #serveStatistics(): boolean {
-    const { runtime, frontend } = this.#client;
-    const { target } = this.#head;
-    const page =
-      requestedStatistics(frontend.configuration.stats, target) ??
-      requestedStatistics(frontend.backend?.configuration.stats, target);
+    const page = statisticsFor(this.#client, this.#record, this.#head);
     if (page === undefined) return false;
-    const record = this.#record;
-    const now = runtime.timers.now;
-    frontend.counters.intercepted++;
-    record.countIn(requestHeadSize(this.#head));
-    record.statisticsPage = true;
-    record.requestAt = now;
-    record.queuedUntil = now;
-    record.connectedAt = now;
-    record.terminate("L", "R");
+    const { runtime } = this.#client;
     this.#phase = "local";
     const send = (answer: Page): void => {
       if (this.#phase !== "local") return;
       runtime.timers.tick();
-      record.status = answer.head.status;
-      record.respondedAt = runtime.timers.now;
+      this.#record.status = answer.head.status;
+      this.#record.respondedAt = runtime.timers.now;
       this.#answer(answer, true);
       this.#client.pump();
     };
-    const answer = answerStatistics(page, this.#head, frontend);
-    if (!(answer instanceof Promise)) send(answer);
-    else answer.then(send, () => send(errorPage(500, frontend.configuration.errorFiles)));
+    if (page instanceof Promise) page.then(send);
+    else send(page);
     return true;
   }
 
@@ -469,17 +400,11 @@ export class HttpStream implements DialOwner {
   }
 
   #answer(page: Page, log: boolean): void {
-    const { runtime, frontend, output } = this.#client;
-    const head: ResponseHead = { ...page.head, headers: page.head.headers.copy() };
-    const body = this.#head.method === "HEAD" ? 0 : page.body.length;
+    const { runtime, frontend } = this.#client;
     this.#skipBuffered();
     const mayKeep = frontend.configuration.connectionMode !== "close" && !runtime.stopping;
     const keep = this.#clientPersists && mayKeep && this.#requestComplete;
-    this.#record.countOut(responseHeadSize(head) + body);
-    if (!keep) head.headers.append("connection", "close");
-    else if (this.#head.version === "1.0") head.headers.append("connection", "keep-alive");
-    output.responseHead(head);
-    if (body > 0) output.data(page.body);
+    writePage(this.#client, this.#record, this.#head, page, keep);
     this.#finish(log);
     this.#client.streamEnded(keep);
   }
