@@ -175,7 +175,8 @@ test("whatever happens to servers on the way, round robin only chooses usable on
       }
       const usable = list.filter((server, index) => up[index] && server.weight > 0);
       const total = usable.reduce((sum, server) => sum + server.weight, 0);
-      for (let settle = 0; settle < 4 * total; settle++) balancer.choose();
+      // The rotation under way may be one of all servers at their heaviest: 16 turns a unit of weight. It and the next end.
+      for (let settle = 0; settle < 2 * 16 * 5 * 6; settle++) balancer.choose();
       const counts = new Map<TestServer, number>();
       for (let request = 0; request < 20 * total; request++) {
         const chosen = balancer.choose() as TestServer;
