@@ -9,9 +9,10 @@
 import { combinedMode, type Persistence, persistence, prepareResponse } from "../http/connection.ts";
 import type { ResponseHeadEvent } from "../http/event.ts";
 import type { HeaderList } from "../http/headers.ts";
-import type { Framing, RequestHead, ResponseHead } from "../http/message.ts";
+import type { Framing, ResponseHead } from "../http/message.ts";
 import type { Affinity } from "./affinity.ts";
 import type { Dial } from "./dial.ts";
+import type { ClientRequest } from "./exchange.ts";
 import type { HttpClient } from "./http-client.ts";
 import { bodyEndSize, responseHeadSize } from "./htx-size.ts";
 import type { StreamRecord } from "./stream-record.ts";
@@ -22,18 +23,19 @@ const MOST_INTERIMS = 1000;
 export class ResponseRelay {
   readonly #client: HttpClient;
   readonly #record: StreamRecord;
-  readonly #request: RequestHead;
-  /** `wantsToPersist` of the request as it was read. */
-  readonly #clientPersists: boolean;
+  readonly #request: ClientRequest;
+  readonly #dial: Dial;
+  readonly #affinity: Affinity;
   #framing: Framing = { kind: "none" };
   #persistence: Persistence | undefined;
   #interims = 0;
 
-  constructor(client: HttpClient, record: StreamRecord, request: RequestHead, clientPersists: boolean) {
+  constructor(client: HttpClient, record: StreamRecord, request: ClientRequest, dial: Dial, affinity: Affinity) {
     this.#client = client;
     this.#record = record;
     this.#request = request;
-    this.#clientPersists = clientPersists;
+    this.#dial = dial;
+    this.#affinity = affinity;
   }
 
   /** It ends when the server's connection does. */
@@ -54,23 +56,23 @@ export class ResponseRelay {
     if (++this.#interims > MOST_INTERIMS) return false;
     this.#record.countOut(responseHeadSize(head));
     // RFC 9110 §15.2: HTTP/1.0 knows no 1xx.
-    if (this.#request.version === "1.1") this.#client.output.responseHead(head);
+    if (this.#request.head.version === "1.1") this.#client.output.responseHead(head);
     return true;
   }
 
-  head({ head, framing }: ResponseHeadEvent, dial: Dial, affinity: Affinity | undefined): void {
+  head({ head, framing }: ResponseHeadEvent): void {
     const { frontend, runtime, output } = this.#client;
-    const { method, version } = this.#request;
+    const { method, version } = this.#request.head;
+    const dial = this.#dial;
     const record = this.#record;
     record.respondedAt = runtime.timers.now;
     record.status = head.status;
     record.countOut(responseHeadSize(head));
-    const cookieState = affinity?.answer(head, method, dial.direct !== undefined, dial.server);
-    if (cookieState !== undefined) record.cookieState = cookieState;
+    record.cookieState = this.#affinity.answer(head, method, dial.direct !== undefined, dial.server);
     const mode = combinedMode(frontend.configuration.connectionMode, dial.backend.configuration.connectionMode);
     const kept = persistence({
       mode: runtime.stopping ? "close" : mode,
-      clientPersists: this.#clientPersists,
+      clientPersists: this.#request.persists,
       clientVersion: version,
       response: head,
       responseFraming: framing,
