@@ -12,12 +12,13 @@ const rooms = {
   health: ["base/"],
   balance: ["base/"],
   http: ["base/"],
-  config: ["base/"],
+  config: ["base/", "director/plane.ts"],
+  director: ["base/", "wire/", "balance/", "config/model/", "config/text/"],
   vrrp: ["base/", "wire/", "config/model/"],
   proxy: ["base/", "http/", "balance/", "health/", "config/model/"],
   sys: ["base/", "wire/", "proxy/port.ts"],
   lab: ["base/", "wire/", "sys/", "config/text/", "daemon/supervisor/status.ts"],
-  daemon: ["base/", "wire/", "vrrp/", "health/", "balance/", "http/", "proxy/", "config/", "sys/"],
+  daemon: ["base/", "wire/", "vrrp/", "health/", "balance/", "director/", "http/", "proxy/", "config/", "sys/"],
   cli: [""],
 };
 
