@@ -51,7 +51,7 @@ export function load(paths: readonly string[], environment: LoadEnvironment): Lo
   const opened = files.map(({ source }) => source);
   const sources = inReadingOrder(opened, vrrp?.sources ?? []);
   return {
-    configuration: { vrrp: vrrp?.model, proxy: proxy?.model },
+    configuration: { vrrp: vrrp?.model, director: vrrp?.director, proxy: proxy?.model },
     diagnostics: sorted([...diagnostics.list, ...(proxy?.diagnostics.list ?? [])], sources),
     dropped: diagnostics.dropped + (proxy?.diagnostics.dropped ?? 0),
     sources,

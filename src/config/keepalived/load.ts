@@ -5,6 +5,7 @@
  * blocks that are not implemented yet are checked for unknown words and reported.
  */
 
+import type { DirectorConfiguration } from "../model/virtual-server.ts";
 import type { VrrpConfiguration, VrrpInstance, VrrpScript } from "../model/vrrp.ts";
 import type { Diagnostics } from "../text/diagnostic.ts";
 import type { Source } from "../text/source.ts";
@@ -21,6 +22,7 @@ import { walk } from "./walk.ts";
 
 export interface LoadedKeepalived {
   readonly model: VrrpConfiguration;
+  readonly director: DirectorConfiguration | undefined;
   /** `files` and what they include, in the order of reading. */
   readonly sources: readonly Source[];
 }
@@ -35,7 +37,7 @@ export function loadKeepalived(
   const reader = new LineReader(environment, report, new Budget());
   const tree = new TreeBuilder(report);
   for (const file of files) for (const line of reader.read(file)) tree.add(line);
-  return { model: modelOf(tree.done(), report), sources: reader.sources };
+  return { model: modelOf(tree.done(), report), director: undefined, sources: reader.sources };
 }
 
 function modelOf(statements: readonly Statement[], report: Report): VrrpConfiguration {

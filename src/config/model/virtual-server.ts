@@ -9,7 +9,7 @@
 import type { IpAddress } from "../../base/ip.ts";
 import type { Duration } from "../../base/time.ts";
 import type { OnServerDown, SchedulerName, ServerKey, ServerSettings, ServiceKey } from "../../director/plane.ts";
-import type { ScriptCommand } from "./vrrp.ts";
+import type { ScriptCommand, ScriptUser } from "./vrrp.ts";
 
 export interface DirectorConfiguration {
   readonly global: DirectorGlobal;
@@ -31,6 +31,10 @@ export interface DirectorGlobal {
   /** `lvs_notify_fifo`, `notify_fifo`. */
   readonly fifos: readonly NotifyFifo[];
   readonly enableScriptSecurity: boolean;
+  /** `script_user USER [GROUP]`: for commands that name none. */
+  readonly scriptUser: ScriptUser | undefined;
+  /** `rs_init_notifies`: notify_up runs for the first success too. */
+  readonly rsInitNotifies: boolean;
 }
 
 export interface NotifyFifo {
@@ -44,6 +48,8 @@ export interface TrackFile {
   /** Multiplies the number in the file. */
   readonly weight: number;
   readonly reverse: boolean;
+  /** `init_file [VALUE] [overwrite]`: written at start, over a file that exists only with `overwrite`. */
+  readonly init: { readonly value: number; readonly overwrite: boolean } | undefined;
 }
 
 export interface VirtualServer {

@@ -39,7 +39,7 @@ export class Supervisor {
   readonly #proxies: Proxies;
   readonly #startedAtMs = Date.now();
   readonly #statuses = new Map<string, ServerReport>();
-  #configuration: Configuration = { vrrp: undefined, proxy: undefined };
+  #configuration: Configuration = { vrrp: undefined, director: undefined, proxy: undefined };
   #control: ControlServer | undefined;
   #vrrp: ManagedChild | undefined;
   #director: ManagedChild | undefined;
@@ -66,8 +66,8 @@ export class Supervisor {
    */
   async start(): Promise<void> {
     const { files, configId, socketPath } = this.#options;
-    const { proxy, vrrp } = readConfiguration(files, configId, this.#log);
-    this.#configuration = { proxy, vrrp };
+    const { proxy, vrrp, director } = readConfiguration(files, configId, this.#log);
+    this.#configuration = { proxy, vrrp, director };
     const listening = proxy === undefined ? undefined : this.#listeners.prepare(proxy);
     listening?.commit();
     this.#control = await ControlServer.open(socketPath, {
