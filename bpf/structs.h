@@ -171,4 +171,30 @@ struct ek_connection_key6 {
 	__u8 pad[3];
 };
 
+/*
+ * The rest is what user space keeps for itself, so that a command that runs for a moment knows what the last one did. No
+ * program reads it.
+ */
+
+/* `service_records[number]`, while the service or a server of it that is gone has that number. */
+struct ek_service_record {
+	struct ek_service_key key;
+	__u32 pad;
+	struct ek_counters removed; /* of servers whose numbers were given back */
+	struct ek_counters zero;    /* ipvsadm -Z: subtracted from what is shown */
+};
+
+/* `server_records[number]`; none: all zero. */
+struct ek_server_record {
+	struct ek_counters zero;
+	__u64 gone_ns; /* CLOCK_MONOTONIC */
+};
+
+/* `changes[0]` */
+struct ek_changes {
+	__u64 epoch;      /* one more with each change, so that others who have the maps open read them again */
+	__u32 next_chunk; /* of `lists`: where to look for room, so that what was freed rests as long as can be */
+	__u32 pad;
+};
+
 #endif
