@@ -8,6 +8,7 @@
 #ifndef EVENKEEL_STRUCTS_H
 #define EVENKEEL_STRUCTS_H
 
+#include <linux/bpf.h>
 #include <linux/types.h>
 
 /* Of one map value of `lists`: server numbers, the unit in which user space hands out room. */
@@ -143,7 +144,7 @@ struct ek_counters {
 	__u64 pad[3];
 };
 
-/* `rates[server]`: smoothed every 2 s as IPVS does (l4.md §1.4). Fixed point: 2^10 for the first three, 2^5 for bytes. */
+/* In `ek_rate`: smoothed every 2 s as IPVS does (l4.md §1.4). Fixed point: 2^10 for the first three, 2^5 for bytes. */
 struct ek_rates {
 	__u64 connections;
 	__u64 packets_in;
@@ -195,6 +196,195 @@ struct ek_changes {
 	__u64 epoch;      /* one more with each change, so that others who have the maps open read them again */
 	__u32 next_chunk; /* of `lists`: where to look for room, so that what was freed rests as long as can be */
 	__u32 pad;
+};
+
+/* Value of `rates[server]`. Its timer runs every 2 s while packets come, stops when all is zero, and is started by the
+ * next packet that renews the server's route. To zero: write zeros over the whole value (which stops the timer too). */
+struct ek_rate {
+	struct bpf_timer timer;
+	struct ek_rates smoothed;
+	struct ek_rates last; /* sums of the counters at the last sample, unscaled */
+	__u32 running;
+	__u32 pad;
+};
+
+enum ek_connection_flag {
+	EK_CONNECTION_NO_OUTPUT = 0x1,  /* answers do not pass here (DR, TUN): the input-only column of l4.md §1.3 */
+	EK_CONNECTION_TEMPLATE = 0x2,   /* of persistence: client port 0 */
+	EK_CONNECTION_CONTROLLED = 0x4, /* came by a template, which counts it */
+	EK_CONNECTION_ASSURED = 0x8,    /* template: a connection of it was established */
+	EK_CONNECTION_OWN = 0x10,       /* the client is the balancer itself, reached over lo */
+	EK_CONNECTION_REPLY = 0x20,     /* has an entry in `replies4` or `replies6` */
+	EK_CONNECTION_UNCOUNTED = 0x40, /* is not in the server's ActiveConn or InActConn (yet, or any more) */
+};
+
+/* State of an entry that has been given up: whoever put it there owns the rest of its life. Above all states. */
+#define EK_EXPIRED 0xffu
+
+/*
+ * Value of `connections4` and `connections6`. It expires when nothing came for the state's time-out (`settings`), or for
+ * `timeout_ms` where that is not 0. Its destination is the address of `servers[server]` with `destination_port_be`.
+ */
+struct ek_connection {
+	struct bpf_timer timer;
+	__u64 last_ns; /* CLOCK_MONOTONIC, of the client's last packet; ek_reply.last_ns may be later */
+	__u32 state;   /* enum ek_state or EK_EXPIRED; changes by compare-and-swap, so that counts are exact */
+	__u32 server;
+	__u32 service;
+	__u32 flags;
+	__u32 timeout_ms;
+	__u32 acknowledged_be; /* TCP: the client's last acknowledgement, the sequence number of a reset to it */
+	__u32 controlled;      /* template: connections that it controls */
+	/* CONTROLLED: what its template's key was made of. */
+	__u32 control_mark;
+	__u16 control_port_be;
+	__u8 control_bits;
+	__u8 method; /* enum ek_method at creation; an edit of the server does not move it */
+	__u16 destination_port_be;
+	__u16 pad;
+	/* OWN: the address that the server sees as client. */
+	struct ek_address own;
+};
+
+/* Key of `replies4` and `replies6`, as the server's packets have it. */
+struct ek_reply_key4 {
+	__u32 server_be;
+	__u32 client_be;
+	__u16 server_port_be;
+	__u16 client_port_be;
+	__u8 protocol;
+	__u8 pad[3];
+};
+
+struct ek_reply_key6 {
+	struct ek_address server;
+	struct ek_address client;
+	__u16 server_port_be;
+	__u16 client_port_be;
+	__u8 protocol;
+	__u8 pad[3];
+};
+
+enum ek_reply_flag {
+	EK_REPLY_SETTLED = 0x1, /* a plain ACK changes no state: the connection need not be looked up */
+	EK_REPLY_OWN = 0x2,     /* the client is the balancer itself: hand the packet in over lo */
+};
+
+/* Value of `replies*`: what a server's packet becomes. */
+struct ek_reply {
+	__u64 last_ns;
+	struct ek_route route; /* to the client */
+	struct ek_address client; /* of the connection's key; differs from the reply key's with OWN */
+	struct ek_address virtual;
+	__u16 virtual_port_be;
+	__u16 pad;
+	__u32 flags;
+	__u32 server;
+	__u32 pad2;
+};
+
+enum ek_feature {
+	EK_FEATURE_SERVICES = 0x1, /* there are services or connections. 0: the programs let everything pass at once */
+	EK_FEATURE_NAT = 0x2,      /* replies must be looked for (NAT servers, or the balancer's own DR and TUN traffic) */
+	EK_FEATURE_MARK = 0x4,     /* there are services with a firewall mark */
+	EK_FEATURE_ANY_PORT = 0x8, /* there are services with port 0 */
+};
+
+/* Value of `settings[0]`: written by user space only. */
+struct ek_settings {
+	__u32 timeout_ms[EK_STATES]; /* by enum ek_state; 0 is not allowed */
+	__u32 features;
+	/* Half-open entries (SYN_RECV) beyond which new ones live 3 s, and beyond which a SYN is refused. */
+	__u32 half_open_short;
+	__u32 half_open_refuse;
+};
+
+/* `totals[0]`: written by the programs. */
+struct ek_totals {
+	__u32 connections; /* entries of both tables, templates included */
+	__u32 pad[15];
+	__u32 half_open;
+	__u32 pad2[15];
+};
+
+/* Of an interface, by its index in `interfaces`: source of tunnels on kernels before 6.7, which cannot be asked. */
+struct ek_interface {
+	struct ek_address source4;
+	struct ek_address source6;
+};
+
+/* Why a packet did not simply go its way: index of `reasons` (packets, per processor). */
+enum ek_reason {
+	EK_REASON_NO_CONNECTION,    /* TCP to a service, neither a SYN nor of a connection: left to the local stack */
+	EK_REASON_NO_SERVER,        /* answered with port unreachable */
+	EK_REASON_TABLE_FULL,       /* new connection refused */
+	EK_REASON_FLOOD_SHORT,      /* half-open entry with 3 s */
+	EK_REASON_FLOOD_REFUSED,    /* SYN dropped: too many are half open */
+	EK_REASON_RESCHEDULED,      /* SYN on a closing connection: a server was chosen anew */
+	EK_REASON_GONE_RESET,       /* its server is gone: the client got a reset */
+	EK_REASON_GONE_MOVED,       /* its server is gone: another was chosen */
+	EK_REASON_GONE_DROPPED,     /* its server is gone: dropped */
+	EK_REASON_TTL_EXCEEDED,
+	EK_REASON_TOO_BIG,          /* for the path to the server or back: answered */
+	EK_REASON_NO_ROUTE,         /* to the server or back to the client: dropped */
+	EK_REASON_BAD_PACKET,       /* headers cut short */
+	EK_REASON_FRAGMENT_UNKNOWN, /* a later fragment whose first was not seen */
+	EK_REASON_LOOPBACK_TARGET,  /* NAT to 127/8 or ::1 for a client outside: dropped */
+	EK_REASON_NO_TIMER,         /* the kernel refused a timer: new connection refused */
+	EK_REASON_TUNNEL_FAILED,    /* encapsulation refused by the kernel, or of a kind not built: dropped */
+	EK_REASON_NO_MEMORY,
+	EK_REASON_ICMP_SENT,
+	EK_REASON_RESET_SENT,
+	EK_REASON_ICMP_RELAYED,
+	EK_REASON_NO_PROGRAM,       /* a slow path is not in `programs`: dropped */
+	EK_REASONS,
+};
+
+/* Index of `programs`: the slow paths. The first EK_SCHEDULERS are the schedulers, by enum ek_scheduler. */
+enum ek_program {
+	EK_PROGRAM_ICMP = 16,     /* an ICMP error arrived */
+	EK_PROGRAM_FRAGMENT = 17, /* a fragment arrived */
+	EK_PROGRAM_ANSWER = 18,   /* send ek_packet.answer back to where the packet came from */
+	EK_PROGRAM_GONE = 19,     /* a packet of a connection whose server is gone */
+	EK_PROGRAM_OWN = 20,      /* traffic of the balancer itself that NAT alone does not serve */
+	EK_PROGRAM_EXTENSION = 21, /* IPv6 extension headers */
+	EK_PROGRAMS = 32,
+};
+
+enum ek_answer {
+	EK_ANSWER_NONE,
+	EK_ANSWER_PORT_UNREACHABLE, /* source: the virtual address */
+	EK_ANSWER_TIME_EXCEEDED,
+	EK_ANSWER_TOO_BIG,          /* next-hop MTU in answer_mtu */
+	EK_ANSWER_RESET,            /* sequence number in answer_sequence_be */
+};
+
+/*
+ * `packets[0]`, per processor: the packet in hand, taken apart, from the fast path to the slow one. Only valid within
+ * one chain of tail calls.
+ */
+struct ek_packet {
+	struct ek_address source;
+	struct ek_address destination;
+	__u16 source_port_be;
+	__u16 destination_port_be;
+	__u8 protocol;
+	__u8 family; /* enum ek_family */
+	__u8 tcp_flags; /* byte 13 of the TCP header */
+	__u8 ttl;
+	__u32 transport;  /* offset of the transport header from the start of the frame */
+	__u32 bytes;      /* from the IP header on */
+	__u32 largest;    /* bytes of the largest piece that goes on the wire (GSO) */
+	__u32 mark;
+	__u32 acknowledged_be;
+	__u32 sequence_be;
+	__u32 interface; /* where it came in or, on the way out, is to leave */
+	__u32 answer;    /* enum ek_answer */
+	__u32 answer_mtu;
+	__u32 answer_sequence_be;
+	__u32 outward; /* 1: seen by `egress` */
+	__u32 dont_fragment;
+	struct ek_service service; /* a copy: of the service that the packet is for */
 };
 
 #endif

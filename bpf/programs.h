@@ -1,0 +1,55 @@
+/*
+ * The slow paths, reached by tail call. libbpf fills the map from this table when it loads the object, into the pinned
+ * map too, so user space need not.
+ */
+#ifndef EVENKEEL_PROGRAMS_H
+#define EVENKEEL_PROGRAMS_H
+
+#include "maps.h"
+
+int schedule_rr(struct __sk_buff *skb);
+int schedule_wrr(struct __sk_buff *skb);
+int schedule_lc(struct __sk_buff *skb);
+int schedule_wlc(struct __sk_buff *skb);
+int schedule_sh(struct __sk_buff *skb);
+int schedule_dh(struct __sk_buff *skb);
+int schedule_mh(struct __sk_buff *skb);
+int schedule_sed(struct __sk_buff *skb);
+int schedule_nq(struct __sk_buff *skb);
+int schedule_fo(struct __sk_buff *skb);
+int schedule_ovf(struct __sk_buff *skb);
+int schedule_lblc(struct __sk_buff *skb);
+int schedule_lblcr(struct __sk_buff *skb);
+int schedule_twos(struct __sk_buff *skb);
+int icmp(struct __sk_buff *skb);
+int fragment(struct __sk_buff *skb);
+int answer(struct __sk_buff *skb);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, EK_PROGRAMS);
+	__uint(key_size, sizeof(__u32));
+	__array(values, int(struct __sk_buff *));
+} programs SEC(".maps") = {
+	.values = {
+		[EK_RR] = (void *)&schedule_rr,
+		[EK_WRR] = (void *)&schedule_wrr,
+		[EK_LC] = (void *)&schedule_lc,
+		[EK_WLC] = (void *)&schedule_wlc,
+		[EK_SH] = (void *)&schedule_sh,
+		[EK_DH] = (void *)&schedule_dh,
+		[EK_MH] = (void *)&schedule_mh,
+		[EK_SED] = (void *)&schedule_sed,
+		[EK_NQ] = (void *)&schedule_nq,
+		[EK_FO] = (void *)&schedule_fo,
+		[EK_OVF] = (void *)&schedule_ovf,
+		[EK_LBLC] = (void *)&schedule_lblc,
+		[EK_LBLCR] = (void *)&schedule_lblcr,
+		[EK_TWOS] = (void *)&schedule_twos,
+		[EK_PROGRAM_ICMP] = (void *)&icmp,
+		[EK_PROGRAM_FRAGMENT] = (void *)&fragment,
+		[EK_PROGRAM_ANSWER] = (void *)&answer,
+	},
+};
+
+#endif
