@@ -8,6 +8,7 @@
 
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
+import type { MapInformation } from "./bpf-map.ts";
 
 /** Refused by the operating system. `tried` says what for, in words that a user understands. */
 export class SystemError extends Error {
@@ -96,7 +97,7 @@ export type ConstantName =
   | "ENOBUFS"
   | "EINTR";
 
-export interface NativeAddon {
+export interface NativeAddon extends NativeBpf {
   readonly constants: Readonly<Record<ConstantName, number>>;
   /** `ENOBUFS` for 105; `E105` when the C library has no name for it. */
   errorName(errno: number): string;
@@ -139,6 +140,35 @@ export interface NativeAddon {
 
   setns(fd: Descriptor, type: number): void;
   unshare(flags: number): void;
+}
+
+/** A map to be used instead of a new one (`fd`), or of another size (`maxEntries`); 0 and -1 leave it as it is. */
+export interface NativeMapChoice {
+  readonly name: string;
+  readonly fd: Descriptor;
+  readonly maxEntries: number;
+}
+
+/** bpf(2) and what goes with it. A key or value of the wrong length is a TypeError. */
+export interface NativeBpf {
+  bpfMapInformation(fd: Descriptor): MapInformation;
+  /** False: no such key. */
+  bpfMapLookup(fd: Descriptor, key: Uint8Array, value: Uint8Array): boolean;
+  bpfMapTake(fd: Descriptor, key: Uint8Array, value: Uint8Array): boolean;
+  bpfMapUpdate(fd: Descriptor, key: Uint8Array, value: Uint8Array, flags: number): void;
+  bpfMapDelete(fd: Descriptor, key: Uint8Array): boolean;
+  bpfMapNextKey(fd: Descriptor, key: Uint8Array | undefined, next: Uint8Array): boolean;
+  /** From `position` on (undefined: the start); the new position is undefined at the end. */
+  bpfMapLookupBatch(
+    fd: Descriptor,
+    position: Uint8Array | undefined,
+    keys: Uint8Array,
+    values: Uint8Array,
+    count: number,
+  ): { count: number; position: Uint8Array | undefined };
+  bpfMapUpdateBatch(fd: Descriptor, keys: Uint8Array, values: Uint8Array, count: number): void;
+  bpfPin(fd: Descriptor, path: string): void;
+  bpfOpenPinned(path: string): Descriptor;
 }
 
 const path = fileURLToPath(new URL("../../build/evenkeel.node", import.meta.url));

@@ -35,3 +35,8 @@ export function enterNamespace(path: string, kind: NamespaceKind): void {
     closeSync(fd);
   }
 }
+
+/** The kernel's number of this thread's network namespace, never given out twice: SO_NETNS_COOKIE, Linux 5.14. */
+export function networkNamespaceCookie(): bigint {
+  throw new Error("not yet");
+}
