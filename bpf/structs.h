@@ -384,6 +384,9 @@ struct ek_packet {
 	__u32 answer_sequence_be;
 	__u32 outward; /* 1: seen by `egress` */
 	__u32 dont_fragment;
+	__u32 service_mark;    /* of the key under which the service was found: 0 if not by its mark */
+	__u16 service_port_be; /* of that key: 0 with a mark or for all ports */
+	__u16 pad;
 	struct ek_service service; /* a copy: of the service that the packet is for */
 };
 
