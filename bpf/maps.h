@@ -157,4 +157,29 @@ struct {
 	__type(value, __u32);
 } directions SEC(".maps");
 
+/* The three that only user space reads and writes (structs.h says what for). */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, EK_SERVICES);
+	__type(key, __u32);
+	__type(value, struct ek_service_record);
+} service_records SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, EK_SERVERS);
+	__type(key, __u32);
+	__type(value, struct ek_server_record);
+} server_records SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ek_changes);
+} changes SEC(".maps");
+
 #endif
