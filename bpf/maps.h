@@ -182,4 +182,19 @@ struct {
 	__type(value, struct ek_changes);
 } changes SEC(".maps");
 
+/* Nobody reads it: it brings the names and numbers of these enums into the type information, from where user space has them. */
+const volatile struct ek_names {
+	enum ek_family family;
+	enum ek_method method;
+	enum ek_tunnel tunnel;
+	enum ek_scheduler scheduler;
+	enum ek_state state;
+	enum ek_service_flag service_flag;
+	enum ek_on_server_down on_server_down;
+	enum ek_server_flag server_flag;
+	enum ek_connection_flag connection_flag;
+	enum ek_feature feature;
+	enum ek_reason reason;
+} names = {};
+
 #endif
