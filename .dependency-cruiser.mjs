@@ -9,7 +9,7 @@
 const rooms = {
   base: [],
   wire: ["base/"],
-  health: ["base/"],
+  health: ["base/", "config/model/", "director/plane.ts"],
   balance: ["base/"],
   http: ["base/"],
   config: ["base/", "director/plane.ts"],
