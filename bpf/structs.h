@@ -82,11 +82,13 @@ struct ek_service {
 	__u32 weight_sum;
 	/* Changes with each edit of the list, so that a kernel-side cursor can be told stale. */
 	__u32 generation;
+	/* rr, wrr: where they go on after that edit, as ek_service_state.cursor (src/balance/ipvs/cursor.ts). */
+	__u64 cursor;
 };
 
 /* `service_states[service.number]`: written by the programs. */
 struct ek_service_state {
-	__u64 cursor;          /* rr, wrr: what they remember */
+	__u64 cursor;          /* rr, wrr: what they remember (schedule-turns.h) */
 	__u64 no_destination;  /* packets refused because no server was usable */
 };
 
@@ -94,6 +96,10 @@ enum ek_server_flag {
 	EK_SERVER_LIVE = 0x1,     /* in its service's list */
 	EK_SERVER_GONE = 0x2,     /* deleted or down; kept while connections refer to it */
 	EK_SERVER_DRAINING = 0x4, /* takes no persistent client either */
+	/* Its address is one of this machine. The programs cannot find out (bpf_fib_lookup answers alike for a local address
+	 * and for none at all), so user space says it, and says it anew when addresses change. */
+	EK_SERVER_LOCAL = 0x8,
+	EK_SERVER_DEFAULT_LOWER = 0x10, /* no lower threshold was given; for listings, no program looks at it */
 };
 
 /* `servers[number]`: written by user space only. A number is given out anew only when nothing refers to it. */
@@ -215,7 +221,7 @@ enum ek_connection_flag {
 	EK_CONNECTION_ASSURED = 0x8,    /* template: a connection of it was established */
 	EK_CONNECTION_OWN = 0x10,       /* the client is the balancer itself, reached over lo */
 	EK_CONNECTION_REPLY = 0x20,     /* has an entry in `replies4` or `replies6` */
-	EK_CONNECTION_UNCOUNTED = 0x40, /* is not in the server's ActiveConn or InActConn (yet, or any more) */
+	EK_CONNECTION_UNCOUNTED = 0x40, /* template: in no server's ActiveConn or InActConn */
 };
 
 /* State of an entry that has been given up: whoever put it there owns the rest of its life. Above all states. */
@@ -345,9 +351,10 @@ enum ek_program {
 	EK_PROGRAM_ICMP = 16,     /* an ICMP error arrived */
 	EK_PROGRAM_FRAGMENT = 17, /* a fragment arrived */
 	EK_PROGRAM_ANSWER = 18,   /* send ek_packet.answer back to where the packet came from */
-	EK_PROGRAM_GONE = 19,     /* a packet of a connection whose server is gone */
-	EK_PROGRAM_OWN = 20,      /* traffic of the balancer itself that NAT alone does not serve */
-	EK_PROGRAM_EXTENSION = 21, /* IPv6 extension headers */
+	EK_PROGRAM_RENEW = 19,    /* a connection whose server is gone, or a SYN on one that is closing */
+	EK_PROGRAM_FORWARD = 20,  /* send the packet to ek_packet.server without a connection */
+	EK_PROGRAM_INGRESS = 21,  /* from the start: a connection was made */
+	EK_PROGRAM_EGRESS = 22,
 	EK_PROGRAMS = 32,
 };
 
@@ -379,6 +386,7 @@ struct ek_packet {
 	__u32 acknowledged_be;
 	__u32 sequence_be;
 	__u32 interface; /* where it came in or, on the way out, is to leave */
+	__u32 server;    /* for EK_PROGRAM_FORWARD */
 	__u32 answer;    /* enum ek_answer */
 	__u32 answer_mtu;
 	__u32 answer_sequence_be;
