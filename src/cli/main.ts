@@ -59,6 +59,30 @@ program
   .action(async (options) => (await import("./reload.ts")).reload(options));
 
 program
+  .command("real")
+  .description(
+    "make this host a real server: the VIP on lo, silent towards neighbours, tunnels opened; show it, or undo it",
+  )
+  .option("--vip <address>", "IPv4 or IPv6 address of the service; may be repeated, adds to what is there", collect)
+  .option("--mode <mode>", "how the balancer sends: dr, or tun (IP in IP) (default: dr)")
+  .option("-I, --interface <name>", "only here; may be repeated (default: every Ethernet interface)", collect)
+  .option("--mss <bytes>", "offer clients at most this much (default: with tun what fits into the tunnel)")
+  .option("--no-mss", "offer clients what the service itself offers")
+  .option("--undo", "take these VIPs back, or all: everything that was made here, and nothing else")
+  .option("--json", "one JSON document instead of text")
+  .action(async (options) => (await import("./real.ts")).real(options));
+
+program
+  .command("doctor")
+  .description("look at this machine as a balancer or a real server and say which piece is missing, and the cure")
+  .argument("[side]", "balancer or real (default: what this host is seen to be)")
+  .option("--vip <address>", "only this one; may be repeated", collect)
+  .option("--mode <mode>", "how packets come to this real server: dr, tun or redirect (default: as found)")
+  .option("--port <port>", "the service's port, on a real server")
+  .option("--json", "one JSON document instead of text")
+  .action(async (side, options) => (await import("./doctor.ts")).doctor(side, options));
+
+program
   .command("demo")
   .description("two balancers, three web servers, two clients: bring it up, break it, measure")
   .option("--json", "one JSON object a step instead of text")
