@@ -4,31 +4,148 @@
  *
  * A packet that is not for a virtual service is left alone: -1 is TCX_NEXT, and TC_ACT_UNSPEC for clsact.
  */
-#include "programs.h"
+#include "birth.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
+/* What egress already sent on its way passes there once more; skb->tc_index says so. */
+#define EK_SENT 0x656b
+
+/* For no connection: the beginning of one, or not for us. */
+static __always_inline int ek_unknown(struct __sk_buff *skb, struct ek_packet *packet, __u32 features)
+{
+	struct ek_service *service = ek_service_find(packet, features);
+	struct ek_packet *kept;
+
+	if (!service)
+		return EK_LEAVE;
+	if (!ek_may_begin(packet)) {
+		ek_reason(EK_REASON_NO_CONNECTION);
+		return EK_LEAVE;
+	}
+	kept = ek_packet();
+	if (!kept)
+		return EK_DROP;
+	kept->service = *service;
+	return ek_continue(skb, packet, service->scheduler);
+}
+
+static __always_inline int ek_handle(struct __sk_buff *skb, const __u32 family, const __u32 outward)
+{
+	struct ek_settings *set = ek_settings();
+	struct ek_connection *connection = NULL;
+	struct ek_reply *reply = NULL;
+	union ek_connection_key key;
+	union ek_reply_key reply_key;
+	struct ek_packet packet;
+	__u32 interface, *backward = NULL, guess = 0;
+	__u64 now;
+
+	if (!set || !(set->features & EK_FEATURE_SERVICES))
+		return EK_LEAVE;
+	packet.outward = outward;
+	packet.server = EK_NO_SERVER;
+	packet.answer = EK_ANSWER_NONE;
+	packet.answer_mtu = 0;
+	packet.answer_sequence_be = 0;
+	switch (ek_parse(skb, &packet, family)) {
+	case EK_PARSED:
+		break;
+	case EK_PARSED_FRAGMENT:
+		bpf_tail_call(skb, &programs, EK_PROGRAM_FRAGMENT);
+		return EK_LEAVE;
+	case EK_PARSED_ICMP:
+		bpf_tail_call(skb, &programs, EK_PROGRAM_ICMP);
+		return EK_LEAVE;
+	default:
+		return EK_LEAVE;
+	}
+	now = bpf_ktime_get_coarse_ns();
+	ek_connection_key(&key, &packet, family);
+	if (set->features & EK_FEATURE_NAT) {
+		interface = packet.interface & 63;
+		backward = bpf_map_lookup_elem(&directions, &interface);
+		guess = backward ? *backward : 0;
+		if (family == EK_IPV4) {
+			reply_key.four.server_be = packet.source.word_be[0];
+			reply_key.four.client_be = packet.destination.word_be[0];
+			reply_key.four.server_port_be = packet.source_port_be;
+			reply_key.four.client_port_be = packet.destination_port_be;
+			reply_key.four.protocol = packet.protocol;
+			__builtin_memset(reply_key.four.pad, 0, 3);
+		} else {
+			reply_key.six.server = packet.source;
+			reply_key.six.client = packet.destination;
+			reply_key.six.server_port_be = packet.source_port_be;
+			reply_key.six.client_port_be = packet.destination_port_be;
+			reply_key.six.protocol = packet.protocol;
+			__builtin_memset(reply_key.six.pad, 0, 3);
+		}
+	}
+	if (!guess)
+		connection = ek_connection_find(&key, family);
+	if (!connection && backward) {
+		reply = ek_reply_find(&reply_key, family);
+		if (reply) {
+			if (!guess)
+				*backward = 1;
+			return ek_from_server(skb, &packet, family, reply, now);
+		}
+		if (guess) {
+			connection = ek_connection_find(&key, family);
+			if (connection)
+				*backward = 0;
+		}
+	}
+	if (connection)
+		return ek_from_client(skb, &packet, family, &key, connection, now);
+	return ek_unknown(skb, &packet, set->features);
+}
+
 SEC("tc") int ingress(struct __sk_buff *skb)
 {
-	bpf_tail_call(skb, &programs, EK_RR);
-	return -1;
+	__u32 family = ek_family(skb);
+
+	if (skb->pkt_type != 0) /* PACKET_HOST */
+		return EK_LEAVE;
+	if (family == EK_IPV4)
+		return ek_handle(skb, EK_IPV4, 0);
+	if (family == EK_IPV6)
+		return ek_handle(skb, EK_IPV6, 0);
+	return EK_LEAVE;
 }
 
 SEC("tc") int egress(struct __sk_buff *skb)
 {
-	return skb->len ? -1 : 0;
+	__u32 family = ek_family(skb);
+	int verdict = EK_LEAVE;
+
+	/* What came in elsewhere was seen there. */
+	if (skb->ingress_ifindex)
+		return EK_LEAVE;
+	if (skb->tc_index == EK_SENT) {
+		skb->tc_index = 0;
+		return EK_LEAVE;
+	}
+	if (family == EK_IPV4)
+		verdict = ek_handle(skb, EK_IPV4, 1);
+	else if (family == EK_IPV6)
+		verdict = ek_handle(skb, EK_IPV6, 1);
+	if (verdict == 7) /* TC_ACT_REDIRECT */
+		skb->tc_index = EK_SENT;
+	return verdict;
 }
 
-/*
- * schedule.h offers the choice, with a constant scheduler so that each program holds only its own:
- *   static __always_inline __u32 ek_choose(const struct ek_service *service, const struct ek_packet *packet, __u32 scheduler)
- * a server's number or EK_NO_SERVER. It looks at servers, server_states, lists and may move service_states' cursor; it
- * changes nothing else. Persistence asks it only when there is no template, so it knows nothing about it.
- */
 #define EK_SCHEDULE(name, scheduler)                                                                                   \
 	SEC("tc") int schedule_##name(struct __sk_buff *skb)                                                           \
 	{                                                                                                              \
-		return skb->len ? -1 : scheduler;                                                                      \
+		struct ek_packet *packet = ek_packet();                                                                \
+		struct ek_choice choice = {};                                                                          \
+                                                                                                                       \
+		if (!packet)                                                                                           \
+			return EK_DROP;                                                                                \
+		ek_schedule(&packet->service, packet, scheduler, &choice);                                             \
+		return ek_begin(skb, packet, &choice);                                                                 \
 	}
 EK_SCHEDULE(rr, EK_RR)
 EK_SCHEDULE(wrr, EK_WRR)
@@ -45,17 +162,43 @@ EK_SCHEDULE(lblc, EK_LBLC)
 EK_SCHEDULE(lblcr, EK_LBLCR)
 EK_SCHEDULE(twos, EK_TWOS)
 
+SEC("tc") int renew(struct __sk_buff *skb)
+{
+	return ek_renew(skb);
+}
+
+/* To ek_packet.server, without a connection. */
+SEC("tc") int forward(struct __sk_buff *skb)
+{
+	struct ek_packet *packet = ek_packet();
+	struct ek_server *server;
+	__u32 number;
+	__u64 now = bpf_ktime_get_coarse_ns();
+
+	if (!packet)
+		return EK_DROP;
+	number = packet->server;
+	server = bpf_map_lookup_elem(&servers, &number);
+	if (!server)
+		return EK_DROP;
+	if (packet->family == EK_IPV4)
+		return ek_to_server(skb, packet, EK_IPV4, number, server, server->method,
+				    server->port_be ? server->port_be : packet->destination_port_be, NULL, now);
+	return ek_to_server(skb, packet, EK_IPV6, number, server, server->method,
+			    server->port_be ? server->port_be : packet->destination_port_be, NULL, now);
+}
+
 SEC("tc") int icmp(struct __sk_buff *skb)
 {
-	return skb->len ? -1 : 0;
+	return skb->len ? EK_LEAVE : EK_DROP;
 }
 
 SEC("tc") int fragment(struct __sk_buff *skb)
 {
-	return skb->len ? -1 : 0;
+	return skb->len ? EK_LEAVE : EK_DROP;
 }
 
 SEC("tc") int answer(struct __sk_buff *skb)
 {
-	return skb->len ? -1 : 0;
+	return skb->len ? EK_DROP : EK_LEAVE;
 }

@@ -24,6 +24,10 @@ int schedule_twos(struct __sk_buff *skb);
 int icmp(struct __sk_buff *skb);
 int fragment(struct __sk_buff *skb);
 int answer(struct __sk_buff *skb);
+int renew(struct __sk_buff *skb);
+int forward(struct __sk_buff *skb);
+int ingress(struct __sk_buff *skb);
+int egress(struct __sk_buff *skb);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -49,6 +53,10 @@ struct {
 		[EK_PROGRAM_ICMP] = (void *)&icmp,
 		[EK_PROGRAM_FRAGMENT] = (void *)&fragment,
 		[EK_PROGRAM_ANSWER] = (void *)&answer,
+		[EK_PROGRAM_RENEW] = (void *)&renew,
+		[EK_PROGRAM_FORWARD] = (void *)&forward,
+		[EK_PROGRAM_INGRESS] = (void *)&ingress,
+		[EK_PROGRAM_EGRESS] = (void *)&egress,
 	},
 };
 

@@ -1,0 +1,130 @@
+/*
+ * Rewriting: addresses, ports, TTL and the checksums over them. Right whether the sender left the transport checksum to the
+ * device (CHECKSUM_PARTIAL), the device summed the frame (CHECKSUM_COMPLETE) or neither (RFC 1624, RFC 768).
+ */
+#ifndef EVENKEEL_NAT_H
+#define EVENKEEL_NAT_H
+
+#include "parse.h"
+
+/* Kernel 6.12.? and later: bpf_l4_csum_replace knows that no IPv6 header checksum makes up for an address. */
+const volatile __u64 ipv6_checksum_flag = 0; /* BPF_F_IPV6 (1 << 7) where the kernel has it */
+
+enum ek_side { EK_SOURCE, EK_DESTINATION };
+
+static __always_inline __u16 ek_fold(__u32 sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return sum;
+}
+
+/* RFC 1624 (eqn. 3). */
+static __always_inline __u32 ek_replace_word(__u32 sum, __u32 old_be, __u32 new_be)
+{
+	return sum + (~old_be & 0xffff) + (~old_be >> 16) + (new_be & 0xffff) + (new_be >> 16);
+}
+
+/* IPv4 header from the TTL on: what NAT and the hop change, stored in one go. */
+struct ek_ip4_tail {
+	__u8 ttl;
+	__u8 protocol;
+	__u16 check;
+	__u32 source;
+	__u32 destination;
+};
+
+static __always_inline int ek_read_tail(struct __sk_buff *skb, struct ek_ip4_tail *tail)
+{
+	struct ek_ip4_tail *there = (void *)(long)skb->data + ETH_HLEN + offsetof(struct iphdr, ttl);
+
+	if ((void *)(there + 1) > (void *)(long)skb->data_end)
+		return 0;
+	*tail = *there;
+	return 1;
+}
+
+static __always_inline __u32 ek_hop(struct ek_ip4_tail *tail, __u32 sum)
+{
+	tail->ttl--;
+	return sum + bpf_htons(0xfeff); /* minus 0x0100 in ones' complement */
+}
+
+/* One hop further; neutral to CHECKSUM_COMPLETE. */
+static __always_inline int ek_decrement_ttl(struct __sk_buff *skb, const __u32 family, __u8 ttl)
+{
+	if (family == EK_IPV4) {
+		struct ek_ip4_tail tail;
+
+		if (!ek_read_tail(skb, &tail))
+			return 0;
+		tail.check = ~ek_fold(ek_hop(&tail, (__u16)~tail.check));
+		return !bpf_skb_store_bytes(skb, ETH_HLEN + offsetof(struct iphdr, ttl), &tail, 4, 0);
+	}
+	ttl--;
+	return !bpf_skb_store_bytes(skb, ETH_HLEN + offsetof(struct ipv6hdr, hop_limit), &ttl, 1, BPF_F_RECOMPUTE_CSUM);
+}
+
+static __always_inline int ek_rewrite4(struct __sk_buff *skb, const struct ek_packet *packet, __u32 check, __u64 udp,
+				       enum ek_side side, const struct ek_address *address, int hop)
+{
+	struct ek_ip4_tail tail;
+	__u32 old, new = address->word_be[0], sum;
+
+	if (!ek_read_tail(skb, &tail))
+		return 0;
+	old = side == EK_SOURCE ? tail.source : tail.destination;
+	if (bpf_l4_csum_replace(skb, check, old, new, BPF_F_PSEUDO_HDR | udp | 4))
+		return 0;
+	sum = ek_replace_word((__u16)~tail.check, old, new);
+	if (hop)
+		sum = ek_hop(&tail, sum);
+	tail.check = ~ek_fold(sum);
+	if (side == EK_SOURCE)
+		tail.source = new;
+	else
+		tail.destination = new;
+	return !bpf_skb_store_bytes(skb, ETH_HLEN + offsetof(struct iphdr, ttl), &tail, sizeof(tail), 0);
+}
+
+static __always_inline int ek_rewrite6(struct __sk_buff *skb, const struct ek_packet *packet, __u32 check, __u64 udp,
+				       enum ek_side side, const struct ek_address *address, int hop)
+{
+	struct ek_address old = side == EK_SOURCE ? packet->source : packet->destination, new = *address;
+	__s64 difference = bpf_csum_diff((__be32 *)&old, sizeof(old), (__be32 *)&new, sizeof(new), 0);
+	__u32 offset = ETH_HLEN + (side == EK_SOURCE ? offsetof(struct ipv6hdr, saddr) : offsetof(struct ipv6hdr, daddr));
+
+	if (bpf_l4_csum_replace(skb, check, 0, difference, BPF_F_PSEUDO_HDR | ipv6_checksum_flag | udp))
+		return 0;
+	if (bpf_skb_store_bytes(skb, offset, &new, sizeof(new), 0))
+		return 0;
+	return !hop || ek_decrement_ttl(skb, EK_IPV6, packet->ttl);
+}
+
+/* Another address and port on one side; one hop further where asked. The packet must be whole up to its ports. */
+static __always_inline int ek_rewrite(struct __sk_buff *skb, const struct ek_packet *packet, const __u32 family,
+				      const enum ek_side side, const struct ek_address *address, __u16 port_be, int hop)
+{
+	__u32 transport = packet->transport, check, port_offset;
+	__u16 old_port = side == EK_SOURCE ? packet->source_port_be : packet->destination_port_be;
+	__u64 udp = 0;
+
+	if (packet->protocol == IPPROTO_UDP) {
+		check = transport + offsetof(struct udphdr, check);
+		udp = BPF_F_MARK_MANGLED_0; /* no checksum stays none, a sum of 0 is written as 0xffff */
+	} else {
+		check = transport + offsetof(struct tcphdr, check);
+	}
+	if (family == EK_IPV4 ? !ek_rewrite4(skb, packet, check, udp, side, address, hop)
+			      : !ek_rewrite6(skb, packet, check, udp, side, address, hop))
+		return 0;
+	if (old_port == port_be)
+		return 1;
+	if (bpf_l4_csum_replace(skb, check, old_port, port_be, udp | 2))
+		return 0;
+	/* Both protocols begin with the ports. */
+	port_offset = transport + (side == EK_SOURCE ? 0 : 2);
+	return !bpf_skb_store_bytes(skb, port_offset, &port_be, 2, 0);
+}
+
+#endif

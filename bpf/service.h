@@ -1,0 +1,42 @@
+/*
+ * The virtual service that a packet is for. Order of ip_vs_service_find: firewall mark, address and port, address with
+ * every port. (IPVS's rule for the data connections of FTP is not built.)
+ */
+#ifndef EVENKEEL_SERVICE_H
+#define EVENKEEL_SERVICE_H
+
+#include "maps.h"
+#include "parse.h"
+
+static __always_inline struct ek_service *ek_service_find(const struct ek_packet *packet, __u32 features)
+{
+	struct ek_service_key key = {};
+	struct ek_service *service;
+
+	key.family = packet->family;
+	if (features & EK_FEATURE_MARK && packet->mark) {
+		key.mark = packet->mark;
+		service = bpf_map_lookup_elem(&services, &key);
+		if (service)
+			return service;
+		key.mark = 0;
+	}
+	key.address = packet->destination;
+	key.port_be = packet->destination_port_be;
+	key.protocol = packet->protocol;
+	service = bpf_map_lookup_elem(&services, &key);
+	if (service || !(features & EK_FEATURE_ANY_PORT))
+		return service;
+	key.port_be = 0;
+	return bpf_map_lookup_elem(&services, &key);
+}
+
+/* tcp_conn_schedule: TCP begins with a SYN, and never from FTP's data port. */
+static __always_inline int ek_may_begin(const struct ek_packet *packet)
+{
+	if (packet->source_port_be == bpf_htons(20))
+		return 0;
+	return packet->protocol != IPPROTO_TCP || (packet->tcp_flags & (EK_SYN | EK_RST)) == EK_SYN;
+}
+
+#endif
