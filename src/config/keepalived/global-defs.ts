@@ -30,8 +30,8 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 const LONGEST_GARP_INTERVAL_SECONDS = 4_294;
 
-/** `blocks`: every `global_defs` of the file, in order; later words win. */
-export function readGlobalDefs(blocks: readonly Statement[], report: Report): GlobalDefs {
+/** `blocks`: every `global_defs` of the file, in order; later words win. `more`: words that do not concern VRRP. */
+export function readGlobalDefs(blocks: readonly Statement[], more: Handlers, report: Report): GlobalDefs {
   const model: Mutable<VrrpGlobal> = {
     routerId: undefined,
     enableScriptSecurity: false,
@@ -53,7 +53,7 @@ export function readGlobalDefs(blocks: readonly Statement[], report: Report): Gl
   const strict = blocks
     .flatMap((block) => block.block ?? [])
     .find((one) => one.keyword.text === "vrrp_strict")?.keyword;
-  const handlers = { ...modelHandlers(model, report), ...defaultsHandlers(defaults, report) };
+  const handlers = { ...modelHandlers(model, report), ...defaultsHandlers(defaults, report), ...more };
   for (const block of blocks) walk(block.block ?? [], "global_defs", handlers, report);
   return { model, defaults, strict };
 }

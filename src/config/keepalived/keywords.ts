@@ -12,20 +12,22 @@ const TRACK_MISSING = "track_file{} track_process{} track_bfd{} smtp_alert notif
 const TABLES: Readonly<Record<string, Table>> = {
   "": {
     supported: `global_defs/0{global_defs} vrrp_script/1{vrrp_script} vrrp_sync_group/1{vrrp_sync_group}
-      vrrp_instance/1{vrrp_instance}`,
+      vrrp_instance/1{vrrp_instance} virtual_server_group/1{} virtual_server/1-2{virtual_server} track_file/1{track_file}
+      SSL/0{SSL}`,
     accepted:
       "instance/1 use_pid_dir namespace_with_ipsets linkbeat_use_polling linkbeat_interfaces{} child_wait_time/1",
     missing: `net_namespace/1 net_namespace_ipvs/1 static_ipaddress{} static_routes{} static_rules{}
-      track_group/1{track_group} interface_up_down_delays{} garp_group{garp_group} track_file/1{track_file}
-      vrrp_track_file/1{track_file} vrrp_track_process/1{vrrp_track_process} bfd_instance/1{bfd_instance}
-      virtual_server_group/1{} virtual_server/1-{virtual_server} SSL{SSL}`,
+      track_group/1{track_group} interface_up_down_delays{} garp_group{garp_group}
+      vrrp_track_file/1{track_file} vrrp_track_process/1{vrrp_track_process} bfd_instance/1{bfd_instance}`,
   },
   global_defs: {
     supported: `router_id/0-1 enable_script_security script_user/1-2 dynamic_interfaces/0-1 vrrp_mcast_group4/1
       vrrp_skip_check_adv_addr/0-1 log_unknown_vrids vrrp_startup_delay/1 vrrp_version/1 vrrp_garp_interval/1
       vrrp_garp_master_delay/1 vrrp_garp_master_repeat/1 vrrp_garp_master_refresh/1 vrrp_garp_master_refresh_repeat/1
       vrrp_garp_lower_prio_delay/1 vrrp_garp_lower_prio_repeat/1 vrrp_min_garp/0-1 vrrp_lower_prio_no_advert/0-1
-      vrrp_higher_prio_send_advert/0-1 vrrp_down_timer_adverts/1`,
+      vrrp_higher_prio_send_advert/0-1 vrrp_down_timer_adverts/1 checker_log_all_failures/0-1 notify_fifo/1-3
+      notify_fifo_script/1-3 lvs_notify_fifo/1-3 lvs_notify_fifo_script/1-3 lvs_flush lvs_flush_on_stop/0-1
+      lvs_flush_onstop/0-1 lvs_timeouts/1-6 rs_init_notifies connection_table_size/1`,
     accepted: `max_auto_priority min_auto_priority_delay/1 vrrp_priority/1 checker_priority/1 bfd_priority/1 vrrp_no_swap
       checker_no_swap bfd_no_swap vrrp_rt_priority/1 checker_rt_priority/1 bfd_rt_priority/1 vrrp_cpu_affinity/1-
       checker_cpu_affinity/1- bfd_cpu_affinity/1- vrrp_rlimit_rttime/1 checker_rlimit_rttime/1 bfd_rlimit_rttime/1
@@ -40,22 +42,21 @@ const TABLES: Readonly<Record<string, Table>> = {
       umask/1- reload_check_config use_symlink_paths set_supplementary_groups tmp_config_directory/1 config_save_dir/1
       random_seed/1 iproute_usr_dir/1 iproute_etc_dir/1 data_use_instance json_version/1`,
     missing: `notification_email{} notification_email_from/1 smtp_server/1- smtp_connect_timeout/1 smtp_helo_name/1
-      smtp_alert smtp_alert_vrrp smtp_alert_checker no_email_faults no_checker_emails checker_log_all_failures
+      smtp_alert smtp_alert_vrrp smtp_alert_checker no_email_faults no_checker_emails
       startup_script/1- startup_script_timeout/1 shutdown_script/1- shutdown_script_timeout/1 vrrp_strict
       vrrp_gna_interval/1 vrrp_garp_extra_if/1- vrrp_vmac_garp_intvl/1- vrrp_owner_ignore_adverts vrrp_mcast_group6/1
-      vrrp_check_unicast_src v3_checksum_as_v2 vrrp_notify_priority_changes notify_fifo/1- notify_fifo_script/1-
-      vrrp_notify_fifo/1- vrrp_notify_fifo_script/1- lvs_notify_fifo/1- lvs_notify_fifo_script/1-
-      fifo_write_vrrp_states_on_reload default_interface/1 vrrp_delay_after_boot/1 lvs_sync_daemon/1- lvs_flush
-      lvs_flush_on_stop lvs_timeouts/1- rs_init_notifies nftables_ipvs nftables_ipvs_priority/1
+      vrrp_check_unicast_src v3_checksum_as_v2 vrrp_notify_priority_changes
+      vrrp_notify_fifo/1- vrrp_notify_fifo_script/1-
+      fifo_write_vrrp_states_on_reload default_interface/1 vrrp_delay_after_boot/1 lvs_sync_daemon/1- nftables_ipvs nftables_ipvs_priority/1
       nftables_ipvs_start_fwmark/1 enable_snmp_vrrp enable_snmp_checker enable_snmp_rfc enable_snmp_rfcv2
       enable_snmp_rfcv3 enable_traps enable_snmp_keepalived enable_dbus reload_time_file/1 reload_repeat reload_file
       include_check state_dump_file/1 stats_dump_file/1 json_dump_file/1`,
   },
   track_group: { missing: "group{}" },
   garp_group: { missing: "garp_interval/1 gna_interval/1 interface/1 interfaces{}" },
-  SSL: { missing: "password/1 ca/1 certificate/1 key/1" },
+  SSL: { supported: "password/1 ca/1 certificate/1 key/1" },
   vrrp_script: { supported: "script/1- interval/1 timeout/1 weight/1-2 rise/1 fall/1 user/1-2 init_fail/0" },
-  track_file: { missing: "file/1 weight/1- init_file" },
+  track_file: { supported: "file/1 weight/1-2 init_file" },
   vrrp_track_process: {
     missing: `process/1- param_match/1 full_command weight/1- quorum/1 quorum_max/1 delay/1 fork_delay/1
       terminate_delay/1`,
@@ -111,5 +112,11 @@ export const MISSING: Readonly<Record<string, { readonly severity: "error" | "wa
     help: "keepalived would refuse part of what stands below and drop traffic to VIPs",
   },
   use_vmac: { severity: "warning", help: "The VIP is announced with the interface's own MAC address" },
+  BFD_CHECK: {
+    severity: "error",
+    help: "There is no BFD here: use another checker, or the server counts as up for ever",
+  },
+  lvs_sync_daemon: { severity: "warning", help: "Connections are not copied to the other router" },
+  persistence_engine: { severity: "warning", help: "Clients are told apart by their address" },
   no_accept: { severity: "warning", help: "Traffic to the VIP is accepted" },
 };

@@ -1,8 +1,8 @@
 /**
- * keepalived.conf → the typed model of VRRP (keepalived.conf(5)).
+ * keepalived.conf → the typed models of VRRP and of the virtual servers (keepalived.conf(5)).
  *
- * Lenient as keepalived is: whatever can be understood is, and everything else is said. `virtual_server` and the other
- * blocks that are not implemented yet are checked for unknown words and reported.
+ * Lenient as keepalived is: whatever can be understood is, and everything else is said. Blocks that are not implemented
+ * yet are checked for unknown words and reported.
  */
 
 import type { DirectorConfiguration } from "../model/virtual-server.ts";
@@ -10,6 +10,7 @@ import type { VrrpConfiguration, VrrpInstance, VrrpScript } from "../model/vrrp.
 import type { Diagnostics } from "../text/diagnostic.ts";
 import type { Source } from "../text/source.ts";
 import { Budget } from "./budget.ts";
+import { DirectorReader } from "./director.ts";
 import { type GlobalDefs, readGlobalDefs } from "./global-defs.ts";
 import { type InstanceDraft, readInstance } from "./instance.ts";
 import { completeInstance } from "./instance-rules.ts";
@@ -37,11 +38,12 @@ export function loadKeepalived(
   const reader = new LineReader(environment, report, new Budget());
   const tree = new TreeBuilder(report);
   for (const file of files) for (const line of reader.read(file)) tree.add(line);
-  return { model: modelOf(tree.done(), report), director: undefined, sources: reader.sources };
+  return { ...modelsOf(tree.done(), report), sources: reader.sources };
 }
 
-function modelOf(statements: readonly Statement[], report: Report): VrrpConfiguration {
-  const globals = readGlobalDefs(blocksNamed("global_defs", statements), report);
+function modelsOf(statements: readonly Statement[], report: Report): Omit<LoadedKeepalived, "sources"> {
+  const director = new DirectorReader(report);
+  const globals = readGlobalDefs(blocksNamed("global_defs", statements), director.globalHandlers, report);
   const below = new Set(blocksNamed("vrrp_script", statements).map(({ words }) => words[0]?.text ?? ""));
   const scripts = new Map<string, VrrpScript>();
   const instances = new Map<string, InstanceDraft>();
@@ -51,6 +53,7 @@ function modelOf(statements: readonly Statement[], report: Report): VrrpConfigur
     statements,
     "",
     {
+      ...director.blockHandlers,
       global_defs: () => {},
       vrrp_script: (statement) => {
         below.delete(statement.words[0]?.text ?? "");
@@ -73,12 +76,13 @@ function modelOf(statements: readonly Statement[], report: Report): VrrpConfigur
   const syncGroups = completeSyncGroups([...groups.values()], new Set(instances.keys()), report);
   const nameOf = new Map([...instances].map(([name, draft]) => [name, draft.name]));
   if (scripts.size > 0 && !globals.model.enableScriptSecurity) noteScriptSecurity(statements, report);
-  return {
+  const model = {
     global: globals.model,
     scripts: [...scripts.values()],
     syncGroups,
     instances: withoutWeightsInGroups(usable, syncGroups, nameOf, report),
   };
+  return { model, director: director.complete(globals.model) };
 }
 
 const blocksNamed = (keyword: string, statements: readonly Statement[]): readonly Statement[] =>

@@ -39,6 +39,9 @@ export interface DirectorGlobal {
 
 export interface NotifyFifo {
   readonly path: string;
+  /** Who owns it; undefined: `scriptUser`. */
+  readonly user: ScriptUser | undefined;
+  /** Started with the path as its last argument. */
   readonly script: ScriptCommand | undefined;
 }
 
@@ -53,7 +56,7 @@ export interface TrackFile {
 }
 
 export interface VirtualServer {
-  /** As log lines and events call it: `[10.0.0.1]:tcp:80`, `[group]:tcp:80`, `FWM 3`. */
+  /** As log lines and events call it: `[10.0.0.1]:tcp:80`, `[group]:0`, `FWM 3`. */
   readonly name: string;
   /** One, or all members of a `virtual_server_group`. */
   readonly services: readonly ServiceKey[];
@@ -80,6 +83,9 @@ export interface VirtualServer {
 }
 
 export interface SorryServer {
+  /** As log lines and events call it: `[10.0.1.9]:tcp:80`; a service by mark has `none` for its protocol. */
+  readonly name: string;
+  /** Port 0: that of each service (groups and services by mark). */
   readonly key: ServerKey;
   readonly settings: ServerSettings;
   /** `sorry_server_inhibit`: kept in the table with weight 0 instead of removed. */
@@ -87,6 +93,9 @@ export interface SorryServer {
 }
 
 export interface RealServer {
+  /** As log lines and events call it: `[10.0.1.1]:tcp:80`; a service by mark has `none` for its protocol. */
+  readonly name: string;
+  /** Port 0: that of each service (groups and services by mark). */
   readonly key: ServerKey;
   readonly settings: ServerSettings;
   /** Weight 0 instead of removal. */

@@ -537,7 +537,8 @@ const files: readonly [name: string, text: string, said: string[]][] = [
     "what is inside virtual_server is checked for its words",
     "virtual_server 10.0.0.1 80 {\nlb_algo rr\nreal_server 10.0.0.2 80 {\nTCP_CHECK {\nconnect_timeot 3\n}\n}\n}",
     [
-      "1 warning not-implemented: 'virtual_server' is not implemented yet",
+      "1 warning no-protocol: Virtual server [10.0.0.1]:none:80: no protocol set - defaulting to UDP",
+      "1 warning no-method: Virtual server [10.0.0.1]:udp:80: no forwarding method set, setting default NAT",
       "5 warning unknown-keyword: Unknown keyword 'connect_timeot'",
     ],
   ],

@@ -1,0 +1,101 @@
+/** What the lines of a real_server come to with those of its virtual server (keepalived.conf(5), "Virtual server(s)"). */
+
+import type { RealServer } from "../model/virtual-server.ts";
+import { type CheckSettings, inherited } from "./check-settings.ts";
+import type { SslFiles } from "./http-check.ts";
+import { IPIP, type Method, serviceName } from "./lvs-words.ts";
+import type { RealServerDraft } from "./real-server.ts";
+import { quote, type Report } from "./report.ts";
+import { familyOf, type ServedService } from "./services.ts";
+import type { VirtualServerDraft } from "./virtual-server.ts";
+
+interface Handed {
+  readonly ssl: SslFiles;
+  readonly settings: CheckSettings;
+}
+
+const NAT: Method = { method: "nat", tunnel: IPIP };
+const DEFAULT_WEIGHT = 1;
+
+/** In file order, each once, without those that could not be reached. */
+export function completeRealServers(
+  draft: VirtualServerDraft,
+  served: ServedService,
+  handed: Handed,
+  report: Report,
+): RealServer[] {
+  const servers = new Map<string, RealServer>();
+  for (const one of draft.realServers) {
+    if (!isReachable(one, served, report)) continue;
+    warnOfLateMethod(one, draft, report);
+    const server = completeRealServer(one, draft, served, handed, report);
+    if (!servers.has(server.name)) servers.set(server.name, server);
+    else {
+      const message = `VS ${served.name}: real server ${server.name} is duplicated - removing second rs`;
+      report.warning("keepalived/duplicate-server", one.at, message, "Name it once");
+    }
+  }
+  return [...servers.values()];
+}
+
+function isReachable(server: RealServerDraft, served: ServedService, report: Report): boolean {
+  if (server.method?.method === "tun" || familyOf(server.address) === served.family) return true;
+  const message = `Address family of virtual server and real server ${server.address} don't match - skipping real server`;
+  report.warning("keepalived/mixed-families", server.at, message, "Only TUN goes from one family to the other");
+  return false;
+}
+
+/** keepalived gives a real server the method that holds at its line. */
+function warnOfLateMethod(server: RealServerDraft, draft: VirtualServerDraft, report: Report): void {
+  const own = server.method?.method ?? "nat";
+  const final = draft.method?.method ?? "nat";
+  if (server.ownMethod || own === final) return;
+  const message = `lb_kind ${final.toUpperCase()} comes too late for real server ${server.address}: it is ${own.toUpperCase()}`;
+  report.warning("keepalived/method-below", server.at, message, "Move lb_kind above the real servers");
+}
+
+function completeRealServer(
+  draft: RealServerDraft,
+  virtual: VirtualServerDraft,
+  served: ServedService,
+  { ssl, settings }: Handed,
+  report: Report,
+): RealServer {
+  const { method, tunnel } = draft.method ?? NAT;
+  const { address } = draft;
+  const port = method === "nat" ? (draft.port ?? served.port) : served.port;
+  if (method !== "nat" && draft.port !== undefined) checkPort(draft, draft.port, served, report);
+  const server = { address, port: draft.port ?? served.port };
+  const context = { settings: inherited(settings, draft.settings), server, ssl };
+  return {
+    name: serviceName(address, served.protocol, port),
+    key: { address, port },
+    settings: {
+      method,
+      weight: draft.weight ?? virtual.weight ?? DEFAULT_WEIGHT,
+      upperThreshold: draft.upperThreshold,
+      lowerThreshold: draft.lowerThreshold,
+      tunnel,
+      draining: false,
+    },
+    inhibitOnFailure: draft.inhibitOnFailure ?? virtual.inhibitOnFailure,
+    notifyUp: draft.notifyUp,
+    notifyDown: draft.notifyDown,
+    checkers: draft.checkers.map((checker) => checker(context)).filter((checker) => checker !== undefined),
+  };
+}
+
+/** DR and TUN send packets on as they are: their port is the service's. */
+function checkPort({ at, address }: RealServerDraft, port: number, served: ServedService, report: Report): void {
+  const [first] = served.services;
+  const name = serviceName(address, served.protocol, port);
+  if (served.services.length === 1 && first?.kind === "mark") {
+    const message = `fwmark virtual server ${served.name}, real server ${name} has port specified - clearing`;
+    report.warning("keepalived/port-reset", at, message, `Write real_server ${address}`);
+    return;
+  }
+  const other = served.services.find((service) => service.kind === "address" && service.port !== port);
+  if (other === undefined || other.kind === "mark") return;
+  const message = `virtual server ${served.name} and real server ${name} ports don't match - resetting`;
+  report.warning("keepalived/port-reset", at, message, `Write port ${quote(String(other.port))}, or lb_kind NAT`);
+}
