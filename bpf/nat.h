@@ -12,7 +12,7 @@ const volatile __u64 ipv6_checksum_flag = 0; /* BPF_F_IPV6 (1 << 7) where the ke
 
 enum ek_side { EK_SOURCE, EK_DESTINATION };
 
-static __always_inline __u16 ek_fold(__u32 sum)
+static __always_inline __u16 ek_fold_sum(__u32 sum)
 {
 	sum = (sum & 0xffff) + (sum >> 16);
 	sum = (sum & 0xffff) + (sum >> 16);
@@ -58,7 +58,7 @@ static __always_inline int ek_decrement_ttl(struct __sk_buff *skb, const __u32 f
 
 		if (!ek_read_tail(skb, &tail))
 			return 0;
-		tail.check = ~ek_fold(ek_hop(&tail, (__u16)~tail.check));
+		tail.check = ~ek_fold_sum(ek_hop(&tail, (__u16)~tail.check));
 		return !bpf_skb_store_bytes(skb, ETH_HLEN + offsetof(struct iphdr, ttl), &tail, 4, 0);
 	}
 	ttl--;
@@ -79,7 +79,7 @@ static __always_inline int ek_rewrite4(struct __sk_buff *skb, const struct ek_pa
 	sum = ek_replace_word((__u16)~tail.check, old, new);
 	if (hop)
 		sum = ek_hop(&tail, sum);
-	tail.check = ~ek_fold(sum);
+	tail.check = ~ek_fold_sum(sum);
 	if (side == EK_SOURCE)
 		tail.source = new;
 	else

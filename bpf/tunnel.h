@@ -54,7 +54,7 @@ static __always_inline int ek_tunnel4(struct __sk_buff *skb, const struct ek_pac
 #pragma unroll
 	for (int i = 0; i < 10; i++)
 		sum += ((__u16 *)&outer)[i];
-	outer.check = ~ek_fold(sum);
+	outer.check = ~ek_fold_sum(sum);
 	if (family != EK_IPV4 && bpf_skb_store_bytes(skb, offsetof(struct ethhdr, h_proto), &type, 2, 0))
 		return 0;
 	return !bpf_skb_store_bytes(skb, ETH_HLEN, &outer, sizeof(outer), BPF_F_INVALIDATE_HASH);
