@@ -32,6 +32,9 @@ bool bool_argument(struct call *call, size_t index, const char *name, bool *valu
 bool bytes_argument(struct call *call, size_t index, const char *name, const uint8_t **bytes, size_t *length);
 bool bytes_value(napi_env env, napi_value value, const char *name, const uint8_t **bytes, size_t *length);
 bool int_value(napi_env env, napi_value value, const char *name, int *result);
+enum { PATH_BYTES = 4096 };
+/* A string without NUL of less than `size` bytes in UTF-8, copied with its NUL. */
+bool text_argument(struct call *call, size_t index, const char *name, char *text, size_t size);
 /* True for undefined, null, and an argument that was not given. */
 bool argument_missing(struct call *call, size_t index);
 /* An array of at most `most` elements; its length. */
@@ -62,6 +65,10 @@ extern const struct function socket_functions[];
 extern const struct function watch_functions[];
 extern const struct function process_functions[];
 extern const struct function namespace_functions[];
+extern const struct function file_system_functions[];
+extern const struct function bpf_map_functions[];
+extern const struct function bpf_program_functions[];
+extern const struct function bpf_object_functions[];
 
 napi_value make_constants(napi_env env);
 /* Prepares the list of watches of this environment. */

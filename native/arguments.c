@@ -74,6 +74,16 @@ bool bytes_argument(struct call *call, size_t index, const char *name, const uin
   return bytes_value(call->env, argument(call, index), name, bytes, length);
 }
 
+bool text_argument(struct call *call, size_t index, const char *name, char *text, size_t size) {
+  napi_value given = argument(call, index);
+  size_t length, copied;
+  if (given == NULL || napi_get_value_string_utf8(call->env, given, NULL, 0, &length) != napi_ok || length >= size ||
+      napi_get_value_string_utf8(call->env, given, text, size, &copied) != napi_ok || strlen(text) != length) {
+    return refuse(call->env, name, "a string that is not too long, without NUL");
+  }
+  return true;
+}
+
 bool argument_missing(struct call *call, size_t index) {
   napi_value value = argument(call, index);
   napi_valuetype type;

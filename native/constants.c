@@ -27,6 +27,8 @@ napi_value make_constants(napi_env env) {
       NAMED(NETLINK_ROUTE),
       NAMED(SOL_SOCKET),
       NAMED(SO_BINDTODEVICE),
+      NAMED(SO_NETNS_COOKIE),
+      NAMED(SO_MARK),
       NAMED(SO_PRIORITY),
       NAMED(SO_RCVBUF),
       NAMED(SO_RCVBUFFORCE),

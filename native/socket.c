@@ -94,6 +94,29 @@ static napi_value set_option(napi_env env, napi_callback_info info) {
   return check(env, "setsockopt", setsockopt(fd, level, name, bytes, (socklen_t)length));
 }
 
+/* The bytes that the kernel gives, at most `length` of them. */
+static napi_value get_option(napi_env env, napi_callback_info info) {
+  struct call call;
+  int fd, level, name;
+  uint32_t most;
+  uint8_t bytes[OPTION_BYTES_MOST];
+  if (!begin_call(env, info, &call) || !int_argument(&call, 0, "fd", &fd) || !int_argument(&call, 1, "level", &level) ||
+      !int_argument(&call, 2, "name", &name) || !id_argument(&call, 3, "length", &most)) {
+    return NULL;
+  }
+  if (most > sizeof bytes) return throw_type_error(env, "length must be at most 4096");
+  socklen_t length = most;
+  if (getsockopt(fd, level, name, bytes, &length) < 0) return throw_errno(env, "getsockopt", errno);
+  void *data;
+  napi_value buffer, result;
+  if (napi_create_arraybuffer(env, length, &data, &buffer) != napi_ok ||
+      napi_create_typedarray(env, napi_uint8_array, length, buffer, 0, &result) != napi_ok) {
+    return NULL;
+  }
+  if (length > 0) memcpy(data, bytes, length);
+  return result;
+}
+
 static napi_value attach_filter(napi_env env, napi_callback_info info) {
   struct call call;
   int fd;
@@ -243,6 +266,7 @@ const struct function socket_functions[] = {
     {"bind", bind_socket},
     {"listen", listen_socket},
     {"setsockopt", set_option},
+    {"getsockopt", get_option},
     {"attachFilter", attach_filter},
     {"send", send_message},
     {"close", close_descriptor},

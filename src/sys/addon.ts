@@ -57,6 +57,8 @@ export type ConstantName =
   | "NETLINK_ROUTE"
   | "SOL_SOCKET"
   | "SO_BINDTODEVICE"
+  | "SO_NETNS_COOKIE"
+  | "SO_MARK"
   | "SO_PRIORITY"
   | "SO_RCVBUF"
   | "SO_RCVBUFFORCE"
@@ -109,6 +111,8 @@ export interface NativeAddon extends NativeBpf {
   listen(fd: Descriptor, backlog: number): void;
   /** A number is given to the kernel as a C `int`. */
   setsockopt(fd: Descriptor, level: number, name: number, value: number | Uint8Array): void;
+  /** At most `length` bytes. */
+  getsockopt(fd: Descriptor, level: number, name: number, length: number): Uint8Array;
   /** SO_ATTACH_FILTER: packed `struct sock_filter`, 8 bytes each. */
   attachFilter(fd: Descriptor, program: Uint8Array): void;
 
@@ -140,6 +144,13 @@ export interface NativeAddon extends NativeBpf {
 
   setns(fd: Descriptor, type: number): void;
   unshare(flags: number): void;
+
+  /** A file system without a device: nosuid, nodev, noexec. */
+  mount(type: string, path: string, options: string): void;
+  /** Lazily: it is gone at once, and ends when nobody uses it. */
+  umount(path: string): void;
+  /** Exclusive; false: somebody else has it and `wait` is false. */
+  flock(fd: Descriptor, wait: boolean): boolean;
 }
 
 /** A map to be used instead of a new one (`fd`), or of another size (`maxEntries`); 0 and -1 leave it as it is. */
@@ -169,6 +180,45 @@ export interface NativeBpf {
   bpfMapUpdateBatch(fd: Descriptor, keys: Uint8Array, values: Uint8Array, count: number): void;
   bpfPin(fd: Descriptor, path: string): void;
   bpfOpenPinned(path: string): Descriptor;
+
+  /** Instructions of 8 bytes; type BPF_PROG_TYPE_*. */
+  bpfProgramLoad(type: number, program: Uint8Array): Descriptor;
+  bpfProgramId(fd: Descriptor): number;
+  /** tcx alone: `type` is BPF_TCX_INGRESS or BPF_TCX_EGRESS. */
+  bpfLinkCreate(program: Descriptor, interfaceIndex: number, type: number): Descriptor;
+  bpfLinkUpdate(link: Descriptor, program: Descriptor): void;
+  bpfLinkDetach(link: Descriptor): void;
+  /** Interface 0: it has gone, or the link was detached. */
+  bpfLinkInformation(link: Descriptor): { program: number; interface: number; type: number };
+  /** `context` is a struct __sk_buff. */
+  bpfTestRun(
+    program: Descriptor,
+    packet: Uint8Array,
+    context: Uint8Array,
+    repeat: number,
+  ): { verdict: number; nanoseconds: number; packet: Uint8Array; context: Uint8Array };
+
+  /**
+   * From here on through libbpf; where that is missing, Error with the code ENOLIBBPF.
+   * Loads an ELF object. `errno` is 0, or why not, with `log` saying more; `constants` is the whole of .rodata.
+   */
+  bpfLoad(
+    object: Uint8Array,
+    name: string,
+    constants: Uint8Array | undefined,
+    maps: readonly NativeMapChoice[],
+    programs: readonly string[] | undefined,
+  ): { errno: number; log: string; maps: Record<string, Descriptor>; programs: Record<string, Descriptor> };
+  /** Whether the kernel has this helper function (BPF_FUNC_*) for programs of this type. */
+  bpfProbeHelper(type: number, helper: number): boolean;
+  /** False: there was a clsact qdisc. */
+  clsactCreate(interfaceIndex: number, egress: boolean): boolean;
+  /** With all its filters. */
+  clsactDestroy(interfaceIndex: number, egress: boolean): void;
+  clsactReplace(interfaceIndex: number, egress: boolean, priority: number, handle: number, program: Descriptor): void;
+  /** The program's number; undefined: no such filter, qdisc or interface. */
+  clsactQuery(interfaceIndex: number, egress: boolean, priority: number, handle: number): number | undefined;
+  clsactDelete(interfaceIndex: number, egress: boolean, priority: number, handle: number): void;
 }
 
 const path = fileURLToPath(new URL("../../build/evenkeel.node", import.meta.url));

@@ -5,7 +5,7 @@
  * from a device of this network namespace.
  */
 
-import type { Descriptor } from "./addon.ts";
+import { addon, attempt, type Descriptor } from "./addon.ts";
 
 export interface TestRun {
   /** Ethernet frame, 14 bytes at least. */
@@ -35,7 +35,30 @@ export interface TestRunResult {
   readonly nanoseconds: number;
 }
 
-/** @throws SystemError */
+/** linux/bpf.h: struct __sk_buff, which only grows at the end. */
+const CONTEXT_BYTES = 184;
+const AT = { mark: 8, ingressInterface: 36, interface: 40, cb: 48, gsoSegments: 164, gsoSize: 176 } as const;
+const CB_BYTES = 20;
+
+/** @throws SystemError EINVAL: too short a packet, no such interface */
 export function testRun(program: Descriptor, run: TestRun): TestRunResult {
-  throw new Error(`not yet ${program} ${run.packet.length}`);
+  const given = new Uint8Array(CONTEXT_BYTES);
+  const view = new DataView(given.buffer);
+  view.setUint32(AT.mark, run.mark ?? 0, true);
+  view.setUint32(AT.ingressInterface, run.ingressInterface ?? 0, true);
+  view.setUint32(AT.interface, run.interface ?? 0, true);
+  view.setUint32(AT.gsoSegments, run.gsoSegments ?? 0, true);
+  view.setUint32(AT.gsoSize, run.gsoSize ?? 0, true);
+  given.set((run.cb ?? new Uint8Array()).subarray(0, CB_BYTES), AT.cb);
+  const { verdict, nanoseconds, packet, context } = attempt("run a BPF program", () =>
+    addon.bpfTestRun(program, run.packet, given, run.repeat ?? 1),
+  );
+  const after = new DataView(context.buffer, context.byteOffset, context.byteLength);
+  return {
+    verdict,
+    nanoseconds,
+    packet,
+    mark: after.getUint32(AT.mark, true),
+    cb: context.slice(AT.cb, AT.cb + CB_BYTES),
+  };
 }

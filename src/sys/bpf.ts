@@ -5,9 +5,13 @@
  * `bpf-attach.ts` makes a program see packets, `bpf-probe.ts` says what the kernel lacks. Synchronous.
  */
 
-import type { Btf } from "../wire/btf.ts";
-import type { Descriptor } from "./addon.ts";
-import type { BpfMap } from "./bpf-map.ts";
+import { existsSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import type { Btf, BtfMap } from "../wire/btf.ts";
+import { parseObjectBtf } from "../wire/btf.ts";
+import { elfSections, elfSymbols } from "../wire/elf.ts";
+import { addon, attempt, type Descriptor, type NativeMapChoice } from "./addon.ts";
+import { BpfMap, openPinnedMap } from "./bpf-map.ts";
 
 export interface LoadOptions {
   /** The object's path. */
@@ -31,7 +35,7 @@ export class BpfLoadError extends Error {
   readonly log: string;
 
   constructor(file: string, code: string, log: string) {
-    super(`cannot load ${file}: ${code}${lastLines(log)}`);
+    super([`cannot load ${file}: ${code}`, ...lastLines(log)].join("\n  "));
     this.name = "BpfLoadError";
     this.code = code;
     this.log = log;
@@ -64,20 +68,170 @@ export interface BpfObject extends Disposable {
 }
 
 /**
- * @throws BpfLoadError; BpfMapMismatch; SystemError; RangeError: a constant, map or program that the object has not, or a
- *   value that does not fit
+ * @throws BpfLoadError; BpfMapMismatch; SystemError; RangeError: a constant or map that the object has not, or a value that
+ *   does not fit. Maps that were pinned before a failure stay pinned.
  */
 export function loadObject(options: LoadOptions): BpfObject {
-  throw new Error(`not yet: ${options.file}`);
+  const { file, mapSizes = {}, pinned, programs } = options;
+  const bytes = readFileSync(file);
+  const types = objectTypes(file, bytes);
+  for (const name of Object.keys(mapSizes)) {
+    if (!types.maps.has(name)) throw new RangeError(`${file} has no map ${name}`);
+  }
+  using adopted = pinned === undefined ? new OpenMaps([]) : adoptMaps(types, pinned);
+  const choices = [...types.maps.keys()].map((name): NativeMapChoice => {
+    const fd = adopted.maps.get(name)?.fd ?? -1;
+    return { name, fd, maxEntries: fd < 0 ? (mapSizes[name] ?? 0) : 0 };
+  });
+  const constants = options.constants === undefined ? undefined : constantBytes(file, bytes, types, options.constants);
+  // At most 15 characters, and no dots, of it become part of the names that the kernel shows.
+  const name = basename(file).replace(/\..*$/, "");
+  const loaded = attempt(`load ${file}`, () => addon.bpfLoad(bytes, name, constants, choices, programs));
+  if (loaded.errno !== 0) throw new BpfLoadError(file, addon.errorName(loaded.errno), loaded.log);
+  const object = new LoadedObject(types, loaded.maps, loaded.programs, new Set(adopted.maps.keys()));
+  try {
+    if (pinned !== undefined) object.pinMaps(pinned);
+    return object;
+  } catch (error) {
+    object.close();
+    throw error;
+  }
 }
 
-/** The types that an object describes, without loading it. @throws node's error, Error when it has none */
+/** The types that an object describes, without loading it. @throws node's error when it cannot be read; Error */
 export function readObjectTypes(file: string): Btf {
-  throw new Error(`not yet: ${file}`);
+  return objectTypes(file, readFileSync(file));
 }
 
-/** The verifier's last words say what is wrong; its statistics follow them. */
-function lastLines(log: string): string {
-  const lines = log.trimEnd().split("\n").slice(-4);
-  return lines.map((line) => `\n  ${line}`).join("");
+function objectTypes(file: string, bytes: Uint8Array): Btf {
+  const types = parseObjectBtf(bytes);
+  if (!types.ok) throw new Error(`${file} has no type information: ${types.error}`);
+  return types.value;
+}
+
+class LoadedObject implements BpfObject {
+  readonly types: Btf;
+  readonly maps: ReadonlyMap<string, BpfMap>;
+  readonly programs: ReadonlyMap<string, Descriptor>;
+  readonly adopted: ReadonlySet<string>;
+  #open = true;
+
+  constructor(
+    types: Btf,
+    maps: Readonly<Record<string, Descriptor>>,
+    programs: Readonly<Record<string, Descriptor>>,
+    adopted: ReadonlySet<string>,
+  ) {
+    this.types = types;
+    this.maps = new Map(Object.entries(maps).map(([name, fd]) => [name, new BpfMap(fd)]));
+    this.programs = new Map(Object.entries(programs));
+    this.adopted = adopted;
+  }
+
+  map(name: string): BpfMap {
+    return known(this.maps, name, "map");
+  }
+
+  program(name: string): Descriptor {
+    return known(this.programs, name, "program");
+  }
+
+  pinMaps(folder: string): void {
+    for (const [name, map] of this.maps) {
+      if (!this.adopted.has(name)) map.pin(join(folder, name));
+    }
+  }
+
+  /** Safe to call twice. */
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    for (const map of this.maps.values()) map.close();
+    for (const fd of this.programs.values()) addon.close(fd);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+function known<T>(all: ReadonlyMap<string, T>, name: string, kind: string): T {
+  const found = all.get(name);
+  if (found === undefined) throw new RangeError(`the object has no ${kind} ${name}`);
+  return found;
+}
+
+class OpenMaps {
+  readonly maps: ReadonlyMap<string, BpfMap>;
+
+  constructor(maps: Iterable<readonly [string, BpfMap]>) {
+    this.maps = new Map(maps);
+  }
+
+  [Symbol.dispose](): void {
+    for (const map of this.maps.values()) map.close();
+  }
+}
+
+/** Those of the object's maps that are pinned in this folder. */
+function adoptMaps(types: Btf, folder: string): OpenMaps {
+  const names = [...types.maps.keys()].filter((name) => existsSync(join(folder, name)));
+  const open = new OpenMaps(names.map((name) => [name, openPinnedMap(join(folder, name))]));
+  try {
+    for (const [name, map] of open.maps) compare(name, map, known(types.maps, name, "map"));
+    return open;
+  } catch (error) {
+    open[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** The value of a per-processor map is only compared by whether it can be one. */
+function compare(name: string, { information }: BpfMap, wanted: BtfMap): void {
+  const { type, keyBytes, valueBytes } = information;
+  if (type !== wanted.type) throw new BpfMapMismatch(name, `type ${type}, not ${wanted.type}`);
+  if (keyBytes !== wanted.keyBytes) throw new BpfMapMismatch(name, `keys of ${keyBytes} bytes, not ${wanted.keyBytes}`);
+  const perProcessor = PER_PROCESSOR.has(type) ? Math.ceil(wanted.valueBytes / 8) * 8 : undefined;
+  const fits = perProcessor === undefined ? valueBytes === wanted.valueBytes : valueBytes % perProcessor === 0;
+  if (!fits) throw new BpfMapMismatch(name, `values of ${valueBytes} bytes, not ${wanted.valueBytes}`);
+}
+
+/** BPF_MAP_TYPE_PERCPU_HASH, _PERCPU_ARRAY, _LRU_PERCPU_HASH. */
+const PER_PROCESSOR: ReadonlySet<number> = new Set([5, 6, 10]);
+
+/** The section .rodata with these values in it. */
+function constantBytes(
+  file: string,
+  object: Uint8Array,
+  types: Btf,
+  constants: NonNullable<LoadOptions["constants"]>,
+): Uint8Array | undefined {
+  const sections = elfSections(object) ?? [];
+  const section = sections.find(({ name }) => name === ".rodata");
+  const bytes = section?.bytes.slice();
+  const symbols = elfSymbols(sections);
+  for (const [name, value] of Object.entries(constants)) {
+    const symbol = symbols.find((each) => each.name === name && each.section === section?.index);
+    const type = types.variables.get(name);
+    if (bytes === undefined || symbol === undefined || type?.kind !== "integer") {
+      throw new RangeError(`${file} has no number ${name} that could be set`);
+    }
+    const whole = BigInt(value);
+    const bits = type.bytes * 8;
+    if ((type.signed ? BigInt.asIntN(bits, whole) : BigInt.asUintN(bits, whole)) !== whole) {
+      throw new RangeError(`${name} has ${bits} bits, not enough for ${value}`);
+    }
+    for (let i = 0; i < type.bytes; i++) bytes[symbol.offset + i] = Number((whole >> BigInt(8 * i)) & 0xffn);
+  }
+  return bytes;
+}
+
+/**
+ * What the verifier wrote last before its statistics; libbpf frames it with lines of its own, which are left out, as are the
+ * many lines about what it was willing to try.
+ */
+function lastLines(log: string): string[] {
+  const lines = log.split("\n").map((line) => line.trim());
+  const said = lines.filter((line) => line !== "" && !/^(processed \d+ insns|libbpf: |-- (BEGIN|END) )/.test(line));
+  return (said.length > 0 ? said : lines.filter((line) => line !== "")).slice(-4);
 }

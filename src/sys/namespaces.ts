@@ -38,5 +38,13 @@ export function enterNamespace(path: string, kind: NamespaceKind): void {
 
 /** The kernel's number of this thread's network namespace, never given out twice: SO_NETNS_COOKIE, Linux 5.14. */
 export function networkNamespaceCookie(): bigint {
-  throw new Error("not yet");
+  return attempt("ask for the number of the network namespace", () => {
+    const fd = addon.socket(constants.AF_UNIX, constants.SOCK_DGRAM, 0);
+    try {
+      const bytes = addon.getsockopt(fd, constants.SOL_SOCKET, constants.SO_NETNS_COOKIE, 8);
+      return new DataView(bytes.buffer).getBigUint64(0, true);
+    } finally {
+      addon.close(fd);
+    }
+  });
 }
