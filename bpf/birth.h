@@ -271,6 +271,7 @@ static __always_inline int ek_renew(struct __sk_buff *skb)
 	struct ek_packet *packet = ek_packet();
 	struct ek_settings *set = ek_settings();
 	struct ek_connection *connection;
+	struct ek_service_key service_key;
 	union ek_connection_key key;
 	struct ek_service *service;
 	struct ek_server *server;
@@ -307,13 +308,13 @@ static __always_inline int ek_renew(struct __sk_buff *skb)
 		bpf_tail_call(skb, &programs, EK_PROGRAM_ANSWER);
 		return ek_drop(EK_REASON_NO_PROGRAM);
 	}
-	service = ek_service_find(packet, set->features);
+	service = ek_service_find(packet, set->features, &service_key);
 	if (!service) {
 		ek_bury(packet);
 		return EK_LEAVE;
 	}
 	ek_reason(gone ? EK_REASON_GONE_MOVED : EK_REASON_RESCHEDULED);
-	packet->service = *service;
+	ek_service_keep(packet, service, &service_key);
 	bpf_tail_call(skb, &programs, service->scheduler);
 	return ek_drop(EK_REASON_NO_PROGRAM);
 }

@@ -14,7 +14,8 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 /* For no connection: the beginning of one, or not for us. */
 static __always_inline int ek_unknown(struct __sk_buff *skb, struct ek_packet *packet, __u32 features)
 {
-	struct ek_service *service = ek_service_find(packet, features);
+	struct ek_service_key key;
+	struct ek_service *service = ek_service_find(packet, features, &key);
 	struct ek_packet *kept;
 
 	if (!service)
@@ -26,7 +27,7 @@ static __always_inline int ek_unknown(struct __sk_buff *skb, struct ek_packet *p
 	kept = ek_packet();
 	if (!kept)
 		return EK_DROP;
-	kept->service = *service;
+	ek_service_keep(kept, service, &key);
 	return ek_continue(skb, packet, service->scheduler);
 }
 

@@ -8,27 +8,37 @@
 #include "maps.h"
 #include "parse.h"
 
-static __always_inline struct ek_service *ek_service_find(const struct ek_packet *packet, __u32 features)
+static __always_inline struct ek_service *ek_service_find(const struct ek_packet *packet, __u32 features,
+							  struct ek_service_key *key)
 {
-	struct ek_service_key key = {};
 	struct ek_service *service;
 
-	key.family = packet->family;
+	__builtin_memset(key, 0, sizeof(*key));
+	key->family = packet->family;
 	if (features & EK_FEATURE_MARK && packet->mark) {
-		key.mark = packet->mark;
-		service = bpf_map_lookup_elem(&services, &key);
+		key->mark = packet->mark;
+		service = bpf_map_lookup_elem(&services, key);
 		if (service)
 			return service;
-		key.mark = 0;
+		key->mark = 0;
 	}
-	key.address = packet->destination;
-	key.port_be = packet->destination_port_be;
-	key.protocol = packet->protocol;
-	service = bpf_map_lookup_elem(&services, &key);
+	key->address = packet->destination;
+	key->port_be = packet->destination_port_be;
+	key->protocol = packet->protocol;
+	service = bpf_map_lookup_elem(&services, key);
 	if (service || !(features & EK_FEATURE_ANY_PORT))
 		return service;
-	key.port_be = 0;
-	return bpf_map_lookup_elem(&services, &key);
+	key->port_be = 0;
+	return bpf_map_lookup_elem(&services, key);
+}
+
+/* For the slow paths: `packet` is the one in `packets`. */
+static __always_inline void ek_service_keep(struct ek_packet *packet, const struct ek_service *service,
+					    const struct ek_service_key *key)
+{
+	packet->service = *service;
+	packet->service_mark = key->mark;
+	packet->service_port_be = key->port_be;
 }
 
 /* tcp_conn_schedule: TCP begins with a SYN, and never from FTP's data port. */
