@@ -74,6 +74,12 @@ export interface ServerSettings {
   readonly draining: boolean;
 }
 
+/** A real server to be. */
+export interface ServerSpec {
+  readonly key: ServerKey;
+  readonly settings: ServerSettings;
+}
+
 export interface Counters {
   readonly connections: bigint;
   readonly packetsIn: bigint;
@@ -164,6 +170,11 @@ export interface Plane {
   editServer(service: ServiceKey, key: ServerKey, settings: ServerSettings): void;
   /** ESRCH: no such service; ENOENT: no such server. What its connections do next is the service's `onServerDown`. */
   deleteServer(service: ServiceKey, key: ServerKey): void;
+  /**
+   * Makes these the service's servers, in scheduling order, in one step: those that stay keep counters and connections,
+   * others are added or deleted. ESRCH; the codes of `addServer`; EEXIST too when one is there twice. All or nothing.
+   */
+  replaceServers(service: ServiceKey, servers: readonly ServerSpec[]): void;
   /** All services. Connections of what is gone are dealt with by `onServerDown`. */
   flush(): void;
   /** One service (ESRCH), or all. */
