@@ -88,6 +88,15 @@ program
   .option("--json", "one JSON object a step instead of text")
   .action(async (options) => (await import("./demo.ts")).demo(options));
 
+program
+  .command("ipvsadm")
+  .description("virtual services and their servers in the kernel, in the words of ipvsadm 1.31 (evenkeel ipvsadm -h)")
+  .argument("[word...]")
+  .helpOption(false)
+  .allowUnknownOption()
+  .passThroughOptions()
+  .action(async (words) => (await import("./ipvsadm-main.ts")).main("ipvsadm", words));
+
 program.addCommand(labCommand());
 
 /** Wrong usage is 2, as 1 has a meaning of its own for `check`. */

@@ -1,0 +1,60 @@
+/** What the real ipvsadm did with many command lines, and the names that the machine knew which it ran on. */
+
+import { readFileSync } from "node:fs";
+import { type Ipv4Address, parseIpv4 } from "../../src/base/ip.ts";
+import type { Names } from "../../src/config/ipvsadm/values.ts";
+
+export interface CapturedCase {
+  readonly command: string;
+  readonly stdin?: string;
+  readonly exit: number;
+  readonly stdout?: string;
+  readonly stderr?: string;
+}
+
+export interface CapturedSection {
+  readonly title: string;
+  /** One after the other, beginning with empty tables. */
+  readonly cases: readonly CapturedCase[];
+}
+
+interface Capture {
+  readonly hosts: Readonly<Record<string, string>>;
+  readonly sections: readonly CapturedSection[];
+}
+
+const CAPTURE = JSON.parse(
+  readFileSync(new URL("../fixtures/ipvsadm/commands.json", import.meta.url), "utf8"),
+) as Capture;
+
+export const capturedSections = (): readonly CapturedSection[] => CAPTURE.sections;
+
+export const wordsOf = (command: string): string[] => command.split(" ").filter((word) => word !== "");
+
+/** Of Debian's /etc/services, as far as the command lines name them. */
+const PORTS: Readonly<Record<string, number>> = {
+  "http/tcp": 80,
+  "https/tcp": 443,
+  "http-alt/tcp": 8080,
+  "domain/tcp": 53,
+  "domain/udp": 53,
+  "printer/tcp": 515,
+  "shell/tcp": 514,
+  "syslog/tcp": 514,
+  "syslog/udp": 514,
+};
+
+export const namesOf: Names = {
+  host: (name) => (parseIpv4(CAPTURE.hosts[name.toLowerCase()] ?? "") as Ipv4Address | undefined) ?? "unknown",
+  port: (name, protocol) => PORTS[`${name}/${protocol}`],
+};
+
+export const capturedHosts = (): Readonly<Record<string, string>> => CAPTURE.hosts;
+
+/** Command lines that are answered differently on purpose; docs/reference/ipvsadm.md says why. */
+export const DIFFERENT: ReadonlyMap<string, string> = new Map([
+  ["-A -t 10.0.0.22:80 -p -M 255.255.0.255", "a mask with gaps"],
+  ["-A -t 10.0.0.23:80 -p -M 24", "a mask with gaps"],
+  ["-A -t 10.0.0.46:80 -s sh -b ,", "ipvsadm crashes"],
+  ["-S --nosort", "an option of ours"],
+]);
