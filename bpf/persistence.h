@@ -2,24 +2,21 @@
  * Persistence (l4.md §1.5): a template ties the clients of a network to a server. It lies among the connections, with
  * client port 0, and is kept while it controls connections.
  *
- * Used by the schedulers' programs:
- *   struct ek_choice choice;
- *   ek_schedule(&packet->service, packet, EK_WLC, &choice);
- *   if (choice.server == EK_NO_SERVER) port unreachable
- *   put the connection in the table with choice.flags and the choice.control_* fields
- *   where that fails, or when the connection ends: ek_template_release (fails: with the same fields)
- *
- * Asks of connection.h, which owns the table:
- *   long ek_template_add4(const struct ek_connection_key4 *key, __u32 server, __u32 service, __u32 timeout_ms)
- *     puts in an entry with EK_CONNECTION_TEMPLATE | EK_CONNECTION_UNCOUNTED in state EK_NONE that controls one
- *     connection, arms its timer, counts it in `persistent` of its server and in `totals`; 0, -EEXIST or another error
- *   long ek_template_add6(const struct ek_connection_key6 *key, …) likewise
- *   when a template's time is up: ek_template_stays tells whether it lives on
+ * A template whose server is gone or drained gets another server in place, where IPVS leaves the old one to its time-out
+ * and makes a second.
  */
 #ifndef EVENKEEL_PERSISTENCE_H
 #define EVENKEEL_PERSISTENCE_H
 
+#include <bpf/bpf_endian.h>
+#include "connection.h"
 #include "schedule.h"
+
+/* A template whose time is up stays so long more while it controls connections. */
+#define EK_TEMPLATE_STAY_MS 60000u
+/* ip_vs_sched_persist: data connections go to ports of their own, so a template of FTP is for all ports. */
+#define EK_FTP_PORT 21
+#define EK_LONGEST_SECONDS (0xffffffffu / 1000)
 
 struct ek_choice {
 	__u32 server; /* EK_NO_SERVER: none is usable */
@@ -30,5 +27,178 @@ struct ek_choice {
 	__u8 control_bits;
 	__u8 pad;
 };
+
+/* The `bits` highest of 32 bits, in network order. */
+static __always_inline __u32 ek_mask_be(__u32 bits)
+{
+	return bits == 0 ? 0 : bpf_htonl(bits >= 32 ? 0xffffffff : ~(0xffffffffu >> bits));
+}
+
+/* Makes of a connection's key that of its template. */
+static __always_inline void ek_template_key(union ek_connection_key *key, __u32 mark, __u16 port_be, __u32 bits,
+					    const __u32 family)
+{
+	if (family == EK_IPV4) {
+		key->four.client_be &= ek_mask_be(bits);
+		key->four.client_port_be = 0;
+		key->four.virtual_port_be = port_be;
+		if (mark) {
+			key->four.virtual_be = bpf_htonl(mark);
+			key->four.protocol = 0;
+		}
+		return;
+	}
+	for (__u32 word = 0; word < 4; word++)
+		key->six.client.word_be[word] &= ek_mask_be(bits > word * 32 ? bits - word * 32 : 0);
+	key->six.client_port_be = 0;
+	key->six.virtual_port_be = port_be;
+	if (mark) {
+		__builtin_memset(&key->six.virtual, 0, sizeof(key->six.virtual));
+		key->six.virtual.word_be[0] = bpf_htonl(mark);
+		key->six.protocol = 0;
+	}
+}
+
+static __always_inline struct ek_connection *ek_template_of(const union ek_connection_key *of,
+							    const struct ek_connection *connection, const __u32 family)
+{
+	union ek_connection_key key;
+
+	if (family == EK_IPV4)
+		key.four = of->four;
+	else
+		key.six = of->six;
+	ek_template_key(&key, connection->control_mark, connection->control_port_be, connection->control_bits, family);
+	return ek_connection_find(&key, family);
+}
+
+/* A connection that a template controls ends: once for each choice with EK_CONNECTION_CONTROLLED. */
+static __attribute__((noinline)) int ek_template_let_go(const union ek_connection_key *key,
+							const struct ek_connection *connection, __u32 family)
+{
+	struct ek_connection *template = family == EK_IPV4 ? ek_template_of(key, connection, EK_IPV4)
+							   : ek_template_of(key, connection, EK_IPV6);
+
+	if (template && template->flags & EK_CONNECTION_TEMPLATE)
+		__sync_fetch_and_add(&template->controlled, -1);
+	return 0;
+}
+
+/* A connection that it controls was established. */
+static __attribute__((noinline)) int ek_template_assure(const union ek_connection_key *key,
+							const struct ek_connection *connection, __u32 family)
+{
+	struct ek_connection *template = family == EK_IPV4 ? ek_template_of(key, connection, EK_IPV4)
+							   : ek_template_of(key, connection, EK_IPV6);
+
+	if (template && template->flags & EK_CONNECTION_TEMPLATE)
+		__sync_fetch_and_or(&template->flags, EK_CONNECTION_ASSURED);
+	return 0;
+}
+
+/* When a template's time is up: does it live on? Then for 60 s at a time, however long it had. */
+static __always_inline int ek_template_stays(struct ek_connection *template)
+{
+	if ((__s32)template->controlled <= 0)
+		return 0;
+	template->timeout_ms = EK_TEMPLATE_STAY_MS;
+	return 1;
+}
+
+/* May persistent clients go there? A weight of 0 and thresholds do not count. */
+static __always_inline int ek_takes_persistent(const struct ek_service *service, __u32 number)
+{
+	struct ek_server *server = bpf_map_lookup_elem(&servers, &number);
+
+	return server && server->flags & EK_SERVER_LIVE && !(server->flags & EK_SERVER_DRAINING) &&
+	       server->service == service->number;
+}
+
+static __always_inline __u32 ek_template_timeout_ms(const struct ek_service *service)
+{
+	__u32 seconds = service->persistence_seconds;
+
+	return (seconds < EK_LONGEST_SECONDS ? seconds : EK_LONGEST_SECONDS) * 1000;
+}
+
+/* Ties an existing template to `choice`, or `choice` to what it is tied to by now. The choice is then controlled. */
+static __always_inline void ek_template_tie(struct ek_connection *template, const struct ek_service *service,
+					    struct ek_choice *choice)
+{
+	__u32 before = template->server;
+
+	if (!ek_takes_persistent(service, before)) {
+		if (__sync_val_compare_and_swap(&template->server, before, choice->server) == before) {
+			ek_template_count(before, -1);
+			ek_template_count(choice->server, 1);
+			__sync_fetch_and_and(&template->flags, ~EK_CONNECTION_ASSURED);
+			template->service = service->number;
+			template->timeout_ms = ek_template_timeout_ms(service);
+			bpf_timer_start(&template->timer, (__u64)template->timeout_ms * 1000000, 0);
+		}
+	}
+	choice->server = template->server;
+	choice->flags = EK_CONNECTION_CONTROLLED;
+	template->last_ns = bpf_ktime_get_coarse_ns();
+	__sync_fetch_and_add(&template->controlled, 1);
+}
+
+static __always_inline void ek_schedule_persistent(const struct ek_service *service, const struct ek_packet *packet,
+						   const __u32 scheduler, struct ek_choice *choice, const __u32 family)
+{
+	struct ek_connection *template;
+	union ek_connection_key key;
+	long error;
+
+	ek_connection_key(&key, packet, family);
+	ek_template_key(&key, choice->control_mark, choice->control_port_be, choice->control_bits, family);
+	template = ek_connection_find(&key, family);
+	if (template && template->state != EK_EXPIRED && ek_takes_persistent(service, template->server)) {
+		ek_template_tie(template, service, choice);
+		return;
+	}
+	choice->server = ek_choose(service, packet, scheduler);
+	if (choice->server == EK_NO_SERVER)
+		return;
+	if (!template) {
+		__u32 timeout_ms = ek_template_timeout_ms(service);
+
+		if (family == EK_IPV4)
+			error = ek_template_add4(&key.four, choice->server, service->number, timeout_ms);
+		else
+			error = ek_template_add6(&key.six, choice->server, service->number, timeout_ms);
+		if (!error) {
+			choice->flags = EK_CONNECTION_CONTROLLED;
+			return;
+		}
+		/* Another processor was first, or there is no room: then the connection stands alone. */
+		template = ek_connection_find(&key, family);
+	}
+	if (template && template->state != EK_EXPIRED)
+		ek_template_tie(template, service, choice);
+}
+
+/*
+ * The server for the connection that `packet` opens. `scheduler` is a constant.
+ *
+ * With EK_CONNECTION_CONTROLLED in `choice->flags` its template counts the connection already: whoever makes none of it
+ * calls ek_template_let_go at once, else when it ends.
+ */
+static __always_inline void ek_schedule(const struct ek_service *service, const struct ek_packet *packet,
+					const __u32 scheduler, struct ek_choice *choice)
+{
+	__builtin_memset(choice, 0, sizeof(*choice));
+	if (!(service->flags & EK_SERVICE_PERSISTENT)) {
+		choice->server = ek_choose(service, packet, scheduler);
+		return;
+	}
+	choice->control_mark = packet->service_mark;
+	choice->control_port_be = packet->service_port_be == bpf_htons(EK_FTP_PORT) ? 0 : packet->service_port_be;
+	choice->control_bits = service->netmask_bits;
+	if (packet->family == EK_IPV4)
+		ek_schedule_persistent(service, packet, scheduler, choice, EK_IPV4);
+	else
+		ek_schedule_persistent(service, packet, scheduler, choice, EK_IPV6);
+}
 
 #endif
