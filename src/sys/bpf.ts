@@ -32,13 +32,20 @@ export interface LoadOptions {
 /** The verifier, or libbpf, refused. `message` ends in the last lines of what it said; `log` is all of it. */
 export class BpfLoadError extends Error {
   readonly code: string;
-  readonly log: string;
+  readonly #log: string;
 
   constructor(file: string, code: string, log: string) {
-    super([`cannot load ${file}: ${code}`, ...lastLines(log)].join("\n  "));
+    const program = /prog '([^']+)': BPF program load failed/.exec(log)?.[1];
+    const what = program === undefined ? file : `program ${program} of ${file}`;
+    super([`cannot load ${what}: ${code}`, ...lastLines(log)].join("\n  "));
     this.name = "BpfLoadError";
     this.code = code;
-    this.log = log;
+    this.#log = log;
+  }
+
+  /** Not a property of its own: it may be megabytes, and whoever prints the error would print it. */
+  get log(): string {
+    return this.#log;
   }
 }
 
