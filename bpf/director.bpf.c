@@ -4,6 +4,7 @@
  *
  * A packet that is not for a virtual service is left alone: -1 is TCX_NEXT, and TC_ACT_UNSPEC for clsact.
  */
+#include "answer.h"
 #include "birth.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
@@ -201,5 +202,7 @@ SEC("tc") int fragment(struct __sk_buff *skb)
 
 SEC("tc") int answer(struct __sk_buff *skb)
 {
-	return skb->len ? EK_DROP : EK_LEAVE;
+	struct ek_packet *packet = ek_packet();
+
+	return packet ? ek_answer_packet(skb, packet) : EK_DROP;
 }
