@@ -143,7 +143,7 @@ static __always_inline void ek_template_tie(struct ek_connection *template, cons
 	__sync_fetch_and_add(&template->controlled, 1);
 }
 
-static __always_inline void ek_schedule_persistent(const struct ek_service *service, const struct ek_packet *packet,
+static __always_inline void ek_schedule_persistent(struct ek_service *service, const struct ek_packet *packet,
 						   const __u32 scheduler, struct ek_choice *choice, const __u32 family)
 {
 	struct ek_connection *template;
@@ -184,7 +184,7 @@ static __always_inline void ek_schedule_persistent(const struct ek_service *serv
  * With EK_CONNECTION_CONTROLLED in `choice->flags` its template counts the connection already: whoever makes none of it
  * calls ek_template_let_go at once, else when it ends.
  */
-static __always_inline void ek_schedule(const struct ek_service *service, const struct ek_packet *packet,
+static __always_inline void ek_schedule(struct ek_service *service, const struct ek_packet *packet,
 					const __u32 scheduler, struct ek_choice *choice)
 {
 	__builtin_memset(choice, 0, sizeof(*choice));

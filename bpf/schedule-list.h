@@ -35,6 +35,9 @@ struct ek_walk {
 	struct ek_draw draw[2];
 };
 
+/* A function that the verifier meets once, on its own, with a frame of its own. Its pointers may be NULL for all it knows. */
+#define EK_APART __attribute__((noinline))
+
 struct ek_load {
 	__u32 weight;
 	__u32 active;
@@ -48,7 +51,7 @@ struct ek_load {
 	{                                                                                                              \
 		return name(round, walk) != 0;                                                                         \
 	}                                                                                                              \
-	__attribute__((noinline)) int name(__u32 round, struct ek_walk *walk)
+	EK_APART int name(__u32 round, struct ek_walk *walk)
 
 #define EK_WALK(rounds, name, walk)                                                                                    \
 	do {                                                                                                           \

@@ -51,10 +51,14 @@ EK_VISITOR(ek_compare)
 	return idle;
 }
 
-static __always_inline __u32 ek_choose_by_load(const struct ek_service *service, const __u32 scheduler)
+/* The server's number or EK_NO_SERVER. */
+int ek_choose_by_load(struct ek_service *service, __u32 scheduler);
+EK_APART int ek_choose_by_load(struct ek_service *service, __u32 scheduler)
 {
 	struct ek_walk walk;
 
+	if (!service)
+		return EK_NO_SERVER;
 	ek_walk_begin(&walk, service);
 	walk.argument = scheduler;
 	EK_WALK(walk.count, ek_compare, &walk);
@@ -97,11 +101,14 @@ EK_VISITOR(ek_draw_next)
 }
 
 /* twos: the less loaded of two that were drawn by weight. A draw is 0..sum, both included, as in ip_vs_twos.c. */
-static __always_inline __u32 ek_choose_of_two(const struct ek_service *service)
+int ek_choose_of_two(struct ek_service *service);
+EK_APART int ek_choose_of_two(struct ek_service *service)
 {
 	struct ek_draw *one, *other;
 	struct ek_walk walk;
 
+	if (!service)
+		return EK_NO_SERVER;
 	ek_walk_begin(&walk, service);
 	EK_WALK(walk.count, ek_sum_weights, &walk);
 	if (!walk.weight)

@@ -51,12 +51,13 @@ EK_VISITOR(ek_find_idle)
 }
 
 /* Has more active connections than its weight while another has fewer than half of its own. */
-static __always_inline int ek_too_busy(const struct ek_service *service, __u32 number)
+int ek_too_busy(struct ek_service *service, __u32 number);
+EK_APART int ek_too_busy(struct ek_service *service, __u32 number)
 {
 	struct ek_load load;
 	struct ek_walk walk;
 
-	if (!ek_load_of(number, &load) || load.active <= load.weight)
+	if (!service || !ek_load_of(number, &load) || load.active <= load.weight)
 		return 0;
 	ek_walk_begin(&walk, service);
 	EK_WALK(walk.count, ek_find_idle, &walk);
@@ -73,7 +74,7 @@ static __always_inline struct ek_server *ek_remembered(__u32 number, __u32 servi
 
 /* Visits one of a set, whose service is `value`: the least loaded that has room is taken, of equals the first. */
 int ek_set_least(__u32 number, struct ek_walk *walk);
-__attribute__((noinline)) int ek_set_least(__u32 number, struct ek_walk *walk)
+EK_APART int ek_set_least(__u32 number, struct ek_walk *walk)
 {
 	struct ek_server *server;
 	struct ek_load load;
@@ -87,7 +88,7 @@ __attribute__((noinline)) int ek_set_least(__u32 number, struct ek_walk *walk)
 }
 
 int ek_set_most(__u32 number, struct ek_walk *walk);
-__attribute__((noinline)) int ek_set_most(__u32 number, struct ek_walk *walk)
+EK_APART int ek_set_most(__u32 number, struct ek_walk *walk)
 {
 	struct ek_load load;
 
@@ -107,18 +108,18 @@ __attribute__((noinline)) int ek_set_most(__u32 number, struct ek_walk *walk)
 	}
 
 /* Takes the most loaded out of the set. */
-static __always_inline void ek_set_shrink(const struct ek_service *service, struct ek_locality *set, __u64 now)
+static __always_inline void ek_set_shrink(const struct ek_service *service, struct ek_locality *set, __u64 now,
+					  struct ek_walk *walk)
 {
-	struct ek_walk walk;
 	__u32 found = 0;
 
-	ek_walk_begin(&walk, service);
-	walk.value = service->number;
-	EK_SET_WALK(set, ek_set_most, &walk);
-	if (walk.server == EK_NO_SERVER)
+	ek_walk_begin(walk, service);
+	walk->value = service->number;
+	EK_SET_WALK(set, ek_set_most, walk);
+	if (walk->server == EK_NO_SERVER)
 		return;
 	for (__u32 i = 0; i < EK_LOCALITY_SERVERS - 1; i++) {
-		found |= set->server[i] == walk.server;
+		found |= set->server[i] == walk->server;
 		if (found)
 			set->server[i] = set->server[i + 1];
 	}
@@ -126,40 +127,55 @@ static __always_inline void ek_set_shrink(const struct ek_service *service, stru
 	set->changed_ns = now;
 }
 
-static __always_inline void ek_set_add(struct ek_locality *set, __u32 number, __u64 now)
+int ek_set_add(struct ek_locality *set, __u32 number, __u64 now);
+EK_APART int ek_set_add(struct ek_locality *set, __u32 number, __u64 now)
 {
+	if (!set)
+		return 0;
 	for (__u32 i = 0; i < EK_LOCALITY_SERVERS; i++)
 		if (i < set->count && set->server[i] == number)
-			return;
+			return 0;
 	for (__u32 i = EK_LOCALITY_SERVERS - 1; i > 0; i--)
 		set->server[i] = set->server[i - 1];
 	set->server[0] = number;
 	if (set->count < EK_LOCALITY_SERVERS)
 		set->count++;
 	set->changed_ns = now;
+	return 0;
 }
 
 /* What the address is remembered with, if that can be used. */
-static __always_inline __u32 ek_known_server(const struct ek_service *service, struct ek_locality *known,
-					     const __u32 scheduler, __u64 now)
+int ek_known_server(struct ek_service *service, struct ek_locality *known, __u32 scheduler, __u64 now);
+EK_APART int ek_known_server(struct ek_service *service, struct ek_locality *known, __u32 scheduler, __u64 now)
 {
 	struct ek_load load;
 	struct ek_walk walk;
+	__u32 number;
 
+	if (!service || !known)
+		return EK_NO_SERVER;
 	known->used_ns = now;
-	ek_walk_begin(&walk, service);
 	if (scheduler == EK_LBLC) {
-		walk.server = known->server[0];
-		return ek_remembered(walk.server, service->number, &load) ? walk.server : EK_NO_SERVER;
+		number = known->server[0];
+		return ek_remembered(number, service->number, &load) ? number : EK_NO_SERVER;
 	}
+	ek_walk_begin(&walk, service);
 	walk.value = service->number;
 	EK_SET_WALK(known, ek_set_least, &walk);
+	number = walk.server;
 	if (known->count > 1 && now - known->changed_ns > EK_LOCALITY_NS)
-		ek_set_shrink(service, known, now);
-	return walk.server;
+		ek_set_shrink(service, known, now, &walk);
+	return number;
 }
 
-static __always_inline __u32 ek_choose_by_locality(const struct ek_service *service, const struct ek_packet *packet,
+static __attribute__((noinline)) int ek_remember(const struct ek_locality_key *key, __u32 number, __u64 now)
+{
+	struct ek_locality born = { .used_ns = now, .changed_ns = now, .count = 1, .server = { number } };
+
+	return bpf_map_update_elem(&localities, key, &born, BPF_ANY);
+}
+
+static __always_inline __u32 ek_choose_by_locality(struct ek_service *service, const struct ek_packet *packet,
 						   const __u32 scheduler)
 {
 	struct ek_locality_key key = { .destination = packet->destination, .service = service->number };
@@ -177,13 +193,10 @@ static __always_inline __u32 ek_choose_by_locality(const struct ek_service *serv
 	number = ek_choose_by_load(service, EK_WLC);
 	if (number == EK_NO_SERVER)
 		return number;
-	if (known && scheduler == EK_LBLCR) {
+	if (known && scheduler == EK_LBLCR)
 		ek_set_add(known, number, now);
-	} else {
-		struct ek_locality born = { .used_ns = now, .changed_ns = now, .count = 1, .server = { number } };
-
-		bpf_map_update_elem(&localities, &key, &born, BPF_ANY);
-	}
+	else
+		ek_remember(&key, number, now);
 	return number;
 }
 

@@ -87,23 +87,22 @@ EK_VISITOR(ek_try_slot)
 	return 1;
 }
 
-static __always_inline __u32 ek_choose_by_table(const struct ek_service *service, const struct ek_packet *packet,
-						const __u32 scheduler)
+/* `value`: what is hashed. */
+int ek_choose_by_table(struct ek_service *service, __u32 value, __u32 scheduler);
+EK_APART int ek_choose_by_table(struct ek_service *service, __u32 value, __u32 scheduler)
 {
 	struct ek_load load;
 	struct ek_walk walk;
 	__u32 number;
 
-	if (!service->table_size)
+	if (!service || !service->table_size)
 		return EK_NO_SERVER;
 	ek_walk_begin(&walk, service);
 	walk.argument = scheduler;
 	walk.first = service->table_first;
 	walk.count = scheduler == EK_MH ? service->table_size : EK_BUCKETS;
-	walk.value = ek_fold(scheduler == EK_DH ? &packet->destination : &packet->source, packet);
-	if (scheduler != EK_DH && service->flags & EK_SERVICE_PORT)
-		walk.value += bpf_ntohs(packet->source_port_be);
-	walk.start = ek_table_slot(scheduler, walk.value, 0, walk.count);
+	walk.value = value;
+	walk.start = ek_table_slot(scheduler, value, 0, walk.count);
 	number = ek_slot(walk.first, walk.start);
 	if (number == EK_NO_SERVER || ek_usable(number, &load))
 		return number;
@@ -111,6 +110,15 @@ static __always_inline __u32 ek_choose_by_table(const struct ek_service *service
 		return EK_NO_SERVER;
 	EK_WALK(walk.count, ek_try_slot, &walk);
 	return walk.server;
+}
+
+static __always_inline __u32 ek_hashed_value(const struct ek_service *service, const struct ek_packet *packet,
+					     const __u32 scheduler)
+{
+	if (scheduler == EK_DH)
+		return ek_fold(&packet->destination, packet);
+	return ek_fold(&packet->source, packet) +
+	       (service->flags & EK_SERVICE_PORT ? bpf_ntohs(packet->source_port_be) : 0);
 }
 
 #endif

@@ -116,9 +116,8 @@ struct ek_turn {
 	__u32 wrr; /* else rr */
 };
 
-/* A global function, so that the verifier meets it once and not with each attempt. */
 int ek_turn_take(struct ek_service *service, struct ek_turn *turn);
-__attribute__((noinline)) int ek_turn_take(struct ek_service *service, struct ek_turn *turn)
+EK_APART int ek_turn_take(struct ek_service *service, struct ek_turn *turn)
 {
 	struct ek_walk walk;
 
@@ -130,7 +129,7 @@ __attribute__((noinline)) int ek_turn_take(struct ek_service *service, struct ek
 	return 0;
 }
 
-static __always_inline __u32 ek_choose_by_turn(const struct ek_service *service, const __u32 scheduler)
+static __always_inline __u32 ek_choose_by_turn(struct ek_service *service, const __u32 scheduler)
 {
 	struct ek_turn turn = { .server = EK_NO_SERVER, .wrr = scheduler == EK_WRR };
 	__u32 number = service->number;
@@ -142,7 +141,7 @@ static __always_inline __u32 ek_choose_by_turn(const struct ek_service *service,
 	found = state->cursor;
 	for (int attempt = 0; attempt < EK_TURN_ATTEMPTS; attempt++) {
 		before = turn.cursor = found;
-		ek_turn_take((struct ek_service *)service, &turn);
+		ek_turn_take(service, &turn);
 		if (turn.cursor == before)
 			break;
 		found = __sync_val_compare_and_swap(&state->cursor, before, turn.cursor);

@@ -12,8 +12,7 @@
 #include "schedule-turns.h"
 
 /* A server's number, or EK_NO_SERVER. `scheduler` is a constant, so that each program holds only its own. */
-static __always_inline __u32 ek_choose(const struct ek_service *service, const struct ek_packet *packet,
-				       const __u32 scheduler)
+static __always_inline __u32 ek_choose(struct ek_service *service, const struct ek_packet *packet, const __u32 scheduler)
 {
 	switch (scheduler) {
 	case EK_RR:
@@ -22,7 +21,7 @@ static __always_inline __u32 ek_choose(const struct ek_service *service, const s
 	case EK_SH:
 	case EK_DH:
 	case EK_MH:
-		return ek_choose_by_table(service, packet, scheduler);
+		return ek_choose_by_table(service, ek_hashed_value(service, packet, scheduler), scheduler);
 	case EK_LBLC:
 	case EK_LBLCR:
 		return ek_choose_by_locality(service, packet, scheduler);
