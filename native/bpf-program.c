@@ -148,7 +148,7 @@ static napi_value test_run(napi_env env, napi_callback_info info) {
                                         .data_out = (uintptr_t)packet_after,
                                         .repeat = repeat,
                                         .ctx_size_in = (uint32_t)context_length,
-                                        .ctx_size_out = (uint32_t)context_length,
+                                        .ctx_size_out = sizeof context_after,
                                         .ctx_in = (uintptr_t)context,
                                         .ctx_out = (uintptr_t)context_after}};
   napi_value result = NULL, object;
