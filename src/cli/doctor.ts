@@ -76,7 +76,7 @@ export function examine(facts: Facts, { side, ...question }: Question): Section[
 
 const COLOURS = { ok: "32", note: "33", missing: "1;31" } as const;
 const LEVEL_WIDTH = "missing".length;
-const MOST_SUBJECT_WIDTH = 28;
+const MOST_SUBJECT_WIDTH = 40;
 
 /** A finding is one line, and one more for its cure; on a terminal (`width`) long ones go on below, indented. */
 export function sectionsText(

@@ -2,7 +2,7 @@
 
 import { type IpAddress, parseIp } from "../base/ip.ts";
 import { look, RealRefused, setUp, undo } from "../daemon/real/agent.ts";
-import { realPlace } from "../daemon/real/place.ts";
+import { findRealPlace, lockReal, makeRealPlace } from "../daemon/real/place.ts";
 import { describe, remarks } from "../daemon/real/report.ts";
 import { SystemError } from "../sys/addon.ts";
 import { BpfLoadError, BpfMapMismatch } from "../sys/bpf.ts";
@@ -27,16 +27,17 @@ export function real(options: RealCommandOptions): void {
     if ((options.undo === true || vips.length === 0) && setting.some((one) => one !== undefined)) {
       throw new WrongUsage("--mode, --interface and --mss go with --vip, and not with --undo");
     }
-    const place = realPlace();
     let did: string[] = [];
     if (options.undo) {
-      did = undo(place, vips);
+      using _ = lockReal();
+      did = undo(findRealPlace(), vips);
       if (did.length === 0) did = ["there was nothing to undo"];
     } else if (vips.length > 0) {
-      did = setUp(place, { vips, mode, interfaces: options.interface, mss });
+      using _ = lockReal();
+      did = setUp(makeRealPlace(), { vips, mode, interfaces: options.interface, mss });
       if (did.length === 0) did = ["everything was set up already"];
     }
-    const report = look(place);
+    const report = look(findRealPlace());
     if (options.json) {
       process.stdout.write(`${JSON.stringify({ did, ...report, remarks: remarks(report) }, null, 2)}\n`);
       return;

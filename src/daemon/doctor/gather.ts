@@ -9,7 +9,7 @@ import { readInterfaces } from "../../sys/interfaces.ts";
 import { runCommand } from "../../sys/run-command.ts";
 import { look } from "../real/agent.ts";
 import { effectiveIpv4Sysctl, isGuardable, netSysctl } from "../real/interfaces.ts";
-import { realPlace } from "../real/place.ts";
+import { findRealPlace } from "../real/place.ts";
 import type { Facts, MachineFacts, PlaneFacts, Redirect, RouteFacts } from "./facts.ts";
 import { parseIpvs, parseSockets } from "./proc-net.ts";
 import { parseIptablesSave, parseNftRuleset } from "./redirects.ts";
@@ -26,17 +26,19 @@ export async function gather(readPlane: () => PlaneFacts | undefined): Promise<F
   for (const address of [...servers].slice(0, MOST_ROUTES)) routes[address] = await routeTo(address);
   return {
     machine: machine(nft),
-    interfaces: Array.from(readInterfaces().values(), (one) => ({
-      ...one,
-      guardable: isGuardable(one),
-      arpIgnore: effectiveIpv4Sysctl(one.name, "arp_ignore"),
-      arpAnnounce: effectiveIpv4Sysctl(one.name, "arp_announce"),
-      rpFilter: effectiveIpv4Sysctl(one.name, "rp_filter"),
-    })),
+    interfaces: [...readInterfaces().values()]
+      .sort((a, b) => a.index - b.index)
+      .map((one) => ({
+        ...one,
+        guardable: isGuardable(one),
+        arpIgnore: effectiveIpv4Sysctl(one.name, "arp_ignore"),
+        arpAnnounce: effectiveIpv4Sysctl(one.name, "arp_announce"),
+        rpFilter: effectiveIpv4Sysctl(one.name, "rp_filter"),
+      })),
     ipvs: ifThere("/proc/net/ip_vs", parseIpvs),
     daemons: daemons(),
     plane,
-    real: attemptText(() => look(realPlace())),
+    real: attemptText(() => look(findRealPlace())),
     listening: (["tcp", "udp"] as const).flatMap((protocol) => [
       ...(ifThere(`/proc/net/${protocol}`, (text) => parseSockets(text, protocol, 4)) ?? []),
       ...(ifThere(`/proc/net/${protocol}6`, (text) => parseSockets(text, protocol, 6)) ?? []),

@@ -113,11 +113,12 @@ function judgeGuard(facts: Facts, vip: IpAddress, isSetUp: boolean): Finding[] {
       );
     }
   }
-  if (guarded.length > 0) findings.push(ok(subject, `${guarded.join(", ")} is silent about ${vip} (evenkeel real)`));
+  if (guarded.length > 0) findings.push(ok(subject, `hear nothing of ${vip} on ${guarded.join(", ")} (evenkeel real)`));
   if (bySysctl.length > 0) {
-    findings.push(ok(subject, `${bySysctl.join(", ")} is silent about ${vip} (arp_ignore, arp_announce)`));
+    findings.push(ok(subject, `hear nothing of ${vip} on ${bySysctl.join(", ")} (arp_ignore, arp_announce)`));
   }
-  if (findings.length === 0 && !isIpv4(vip)) findings.push(ok(subject, `IPv6 on lo is not told to neighbours`));
+  if (findings.length === 0 && !isIpv4(vip))
+    findings.push(ok(subject, `hear nothing of ${vip}: IPv6 speaks of an address only where it is`));
   return findings;
 }
 

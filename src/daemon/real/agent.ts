@@ -7,7 +7,7 @@
  */
 
 import { existsSync, mkdirSync, readdirSync, rmdirSync, unlinkSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type IpAddress, isIpv4 } from "../../base/ip.ts";
 import { putAddress, removeAddress } from "../../sys/addresses.ts";
 import { loadObject, readObjectTypes } from "../../sys/bpf.ts";
@@ -15,6 +15,7 @@ import { type AttachPoint, attach, attached, type Direction, detach } from "../.
 import { type NetworkInterface, readInterfaces } from "../../sys/interfaces.ts";
 import { Netlink } from "../../sys/netlink.ts";
 import { effectiveIpv4Sysctl, isGuardable, spokesmanOf, tunnelMss } from "./interfaces.ts";
+import type { RealPlace } from "./place.ts";
 import type { RealReport } from "./report.ts";
 import { openRealState, type RealMode, RealState } from "./state.ts";
 
@@ -30,12 +31,6 @@ export interface RealOptions {
 /** Refused; nothing was changed. `message` says why and what to do. */
 export class RealRefused extends Error {}
 
-/** Where the state is: a folder of a bpffs, and the compiled programs. */
-export interface RealPlace {
-  readonly folder: string;
-  readonly object: string;
-}
-
 const LOOPBACK = "lo";
 const RT_SCOPE_HOST = 254;
 /** clsact: after the balancer's programs, should this host be one for other VIPs. */
@@ -50,7 +45,7 @@ const text = (address: IpAddress): string => `${address}/${prefixLengthOf(addres
  */
 export function setUp(place: RealPlace, options: RealOptions): string[] {
   const said: string[] = [];
-  const interfaces = [...readInterfaces().values()];
+  const interfaces = sortedInterfaces();
   const loopback = interfaces.find(({ name }) => name === LOOPBACK);
   if (loopback === undefined) throw new RealRefused("this network namespace has no interface lo");
   const chosen = chooseInterfaces(interfaces, options.interfaces);
@@ -126,11 +121,11 @@ export function setUp(place: RealPlace, options: RealOptions): string[] {
  * @returns what it did, a line each; nothing when there was nothing to undo
  * @throws RealRefused: none of ours; SystemError
  */
-export function undo(place: RealPlace, vips: readonly IpAddress[]): string[] {
+export function undo(place: RealPlace | undefined, vips: readonly IpAddress[]): string[] {
   const said: string[] = [];
-  const interfaces = [...readInterfaces().values()];
+  const interfaces = sortedInterfaces();
   const loopback = interfaces.find(({ name }) => name === LOOPBACK);
-  using state = openRealState(place.folder, () => readObjectTypes(place.object));
+  using state = open(place);
   const known = state?.vips() ?? [];
   for (const vip of vips) {
     if (!known.some(({ address }) => address === vip)) throw new RealRefused(`${vip} was not set up here`);
@@ -148,6 +143,7 @@ export function undo(place: RealPlace, vips: readonly IpAddress[]): string[] {
   } finally {
     netlink.close();
   }
+  if (place === undefined) return said;
   const left = state?.vips() ?? [];
   for (const one of interfaces) {
     if (!left.some(({ mode }) => mode === "tun") && detach(point(place, one, "ingress"))) {
@@ -160,12 +156,11 @@ export function undo(place: RealPlace, vips: readonly IpAddress[]): string[] {
 }
 
 /** What is set up here. @throws SystemError EPERM */
-export function look(place: RealPlace): RealReport {
-  using state = openRealState(place.folder, () => readObjectTypes(place.object));
-  const interfaces = [...readInterfaces().values()];
+export function look(place: RealPlace | undefined): RealReport {
+  using state = open(place);
+  const interfaces = sortedInterfaces();
   const loopback = interfaces.find(({ name }) => name === LOOPBACK);
   const vips = state?.vips() ?? [];
-  const isVip = (address: IpAddress) => vips.some((vip) => vip.address === address);
   return {
     vips: vips.map((vip) => ({
       ...vip,
@@ -173,14 +168,15 @@ export function look(place: RealPlace): RealReport {
     })),
     interfaces: interfaces.filter(isGuardable).map((one) => {
       const spokesman = state?.spokesman(one.index);
-      const now = spokesmanOf(one, isVip);
       return {
         name: one.name,
         up: one.up,
-        guard: attached(point(place, one, "egress"))?.method,
-        tunnels: attached(point(place, one, "ingress"))?.method,
+        guard: methodAt(place, one, "egress"),
+        tunnels: methodAt(place, one, "ingress"),
         asksAs: spokesman,
-        stale: spokesman !== undefined && (spokesman.ipv4 !== now.ipv4 || spokesman.ipv6 !== now.ipv6),
+        stale: [spokesman?.ipv4, spokesman?.ipv6].some(
+          (asked) => asked !== undefined && !one.addresses.some(({ address }) => address === asked),
+        ),
         rpFilter: effectiveIpv4Sysctl(one.name, "rp_filter"),
       };
     }),
@@ -217,6 +213,14 @@ function refuseBalancer(vip: IpAddress, interfaces: readonly NetworkInterface[])
   );
 }
 
+const sortedInterfaces = (): NetworkInterface[] => [...readInterfaces().values()].sort((a, b) => a.index - b.index);
+
+const open = (place: RealPlace | undefined): RealState | undefined =>
+  place && openRealState(place.folder, () => readObjectTypes(place.object));
+
+const methodAt = (place: RealPlace | undefined, one: NetworkInterface, direction: Direction) =>
+  place && attached(point(place, one, direction))?.method;
+
 function point({ folder }: RealPlace, { index }: NetworkInterface, direction: Direction): AttachPoint {
   const pin = join(folder, `${direction}_${index}`);
   return { interfaceIndex: index, direction, pin, priority: PRIORITY };
@@ -240,4 +244,6 @@ function removeFolder(folder: string): void {
   if (!existsSync(folder)) return;
   for (const name of readdirSync(folder)) unlinkSync(join(folder, name));
   rmdirSync(folder);
+  // The network namespace's own folder, unless the balancer's data plane is in it.
+  if (readdirSync(dirname(folder)).length === 0) rmdirSync(dirname(folder));
 }

@@ -1,16 +1,36 @@
-/** Where `evenkeel real` of this network namespace keeps its pins. */
+/** Where `evenkeel real` of this network namespace keeps its pins: beside those of the balancer's data plane. */
 
-import { statSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ensureBpffs } from "../../sys/bpffs.ts";
-import type { RealPlace } from "./agent.ts";
+import { ensureBpffs, findBpffs } from "../../sys/bpffs.ts";
+import { lockFile } from "../../sys/lock-file.ts";
+import { networkNamespaceCookie } from "../../sys/namespaces.ts";
+
+/** A folder of a bpffs, which need not be there yet, and the compiled programs. */
+export interface RealPlace {
+  readonly folder: string;
+  readonly object: string;
+}
 
 const object = fileURLToPath(new URL("../../../build/real.bpf.o", import.meta.url));
+const runFolder = (): string => process.env.EVENKEEL_RUN ?? "/run/evenkeel";
+const inBpffs = (mountPoint: string): RealPlace => ({
+  folder: join(mountPoint, String(networkNamespaceCookie()), "real"),
+  object,
+});
 
 /** @throws SystemError EPERM: not root; ENODEV: a kernel without bpffs */
-export function realPlace(): RealPlace {
-  const run = process.env.EVENKEEL_RUN ?? "/run/evenkeel";
-  const { ino } = statSync("/proc/self/ns/net");
-  return { folder: join(ensureBpffs(join(run, "bpf")), String(ino), "real"), object };
+export const makeRealPlace = (): RealPlace => inBpffs(ensureBpffs(join(runFolder(), "bpf")));
+
+/** Undefined: nothing can have been set up here. */
+export function findRealPlace(): RealPlace | undefined {
+  const mountPoint = findBpffs(join(runFolder(), "bpf"));
+  return mountPoint === undefined ? undefined : inBpffs(mountPoint);
+}
+
+/** One change at a time on this machine. @throws node's error: not root */
+export function lockReal(): Disposable {
+  mkdirSync(runFolder(), { recursive: true, mode: 0o755 });
+  return lockFile(join(runFolder(), "real.lock"));
 }

@@ -20,7 +20,7 @@ test("a real server that evenkeel real has set up lacks nothing", () => {
     findings.map(({ level, subject, says }) => `${level} ${subject}: ${says}`),
     [
       "ok VIP 10.0.0.100: is on lo",
-      "ok neighbours: eth0 is silent about 10.0.0.100 (evenkeel real)",
+      "ok neighbours: hear nothing of 10.0.0.100 on eth0 (evenkeel real)",
       "ok service on 10.0.0.100 port 80: something listens: tcp/80",
     ],
   );
