@@ -26,6 +26,7 @@ program
   )
   .option("--socket <path>", "control socket (default: $EVENKEEL_SOCKET or /run/evenkeel/control.sock)")
   .option("--pid-file <path>", "write the supervisor's process id here")
+  .option("--flush", "begin with an empty layer-4 table instead of taking over what an earlier process left")
   .action(async (options) => (await import("./run.ts")).run(options));
 
 program
@@ -81,6 +82,23 @@ program
   .option("--port <port>", "the service's port, on a real server")
   .option("--json", "one JSON document instead of text")
   .action(async (side, options) => (await import("./doctor.ts")).doctor(side, options));
+
+const drained = (name: string, what: string) =>
+  program
+    .command(name)
+    .description(what)
+    .argument("<virtual-server>", "as evenkeel status names it, or ADDRESS:PORT")
+    .argument("<real-server>", "the same")
+    .option("--socket <path>", "control socket");
+
+drained("drain", "no new client for a real server; its connections go on")
+  .option("--deadline <seconds>", "reset what is left after so long")
+  .option("--wait", "until no connection is left or the deadline has passed")
+  .action(async (virtual, real, options) => (await import("./drain.ts")).drain(virtual, real, options));
+
+drained("undrain", "give a drained real server clients again").action(async (virtual, real, options) =>
+  (await import("./drain.ts")).undrain(virtual, real, options),
+);
 
 program
   .command("demo")

@@ -12,6 +12,7 @@ export interface RunOptions {
   readonly configId?: string;
   readonly socket?: string;
   readonly pidFile?: string;
+  readonly flush?: boolean;
 }
 
 export async function run(options: RunOptions): Promise<void> {
@@ -21,6 +22,7 @@ export async function run(options: RunOptions): Promise<void> {
     files: options.file,
     configId: options.configId,
     socketPath: socketPath(options.socket),
+    flush: options.flush === true,
     log,
   });
   let started = false;

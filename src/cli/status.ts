@@ -1,6 +1,7 @@
 /** `evenkeel status`: what runs here, for a person or as JSON. */
 
 import { inSeconds } from "../base/time.ts";
+import type { RealServerReport, VirtualServerReport } from "../daemon/director/virtual-server-report.ts";
 import type { StatusReport } from "../daemon/supervisor/status.ts";
 import type { ProxyStatistics } from "../proxy/statistics.ts";
 import type { InstanceSnapshot } from "../vrrp/messages.ts";
@@ -31,6 +32,7 @@ const STATE_COLOURS: Readonly<Record<string, string>> = {
   FAULT: "1;31",
   UP: "32",
   DOWN: "1;31",
+  DRAIN: "33",
 };
 const stateCell = (text: string): Cell => {
   const colour = STATE_COLOURS[text.split(" ")[0] ?? ""];
@@ -46,6 +48,18 @@ const INSTANCES: readonly (string | Column)[] = [
   "ADDRESSES",
   { title: "LAST ADVERT HEARD", leaveOut: 3 },
   "CAUSE",
+];
+const REAL_SERVERS: readonly (string | Column)[] = [
+  "VIRTUAL SERVER",
+  "REAL SERVER",
+  "STATE",
+  "WEIGHT",
+  { title: "METHOD", leaveOut: 3 },
+  "ACTIVE",
+  "INACTIVE",
+  { title: "CONNECTIONS", leaveOut: 4 },
+  { title: "LAST CHECK", leaveOut: 1 },
+  { title: "CAUSE", leaveOut: 2 },
 ];
 const FRONTENDS: readonly (string | Column)[] = [
   "FRONTEND",
@@ -85,7 +99,7 @@ export function statusText(report: StatusReport, nowMs: number, paper: Paper): s
   const add = (header: readonly (string | Column)[], rows: readonly (readonly (string | Cell)[])[]) => {
     if (rows.length > 0) sections.push(table(header, rows, paper));
   };
-  const { vrrp, proxy } = report;
+  const { vrrp, director, proxy } = report;
   if (vrrp !== undefined) {
     add(INSTANCES, vrrp.instances.map(instanceRow));
     const refused = vrrp.instances.flatMap((one) =>
@@ -102,6 +116,17 @@ export function statusText(report: StatusReport, nowMs: number, paper: Paper): s
       ["SCRIPT", "STATE", "LAST EXIT"],
       vrrp.scripts.map((one) => [one.name, one.state, one.state === "unknown" ? "none yet" : String(one.lastStatus)]),
     );
+  }
+  if (director !== undefined) {
+    add(
+      REAL_SERVERS,
+      director.virtualServers.flatMap((one) => one.servers.map((server) => realServerRow(one, server))),
+    );
+    const notes = director.virtualServers.flatMap(virtualServerNotes);
+    if (notes.length > 0) sections.push(notes);
+    const { connections, capacity, halfOpen, refusedFull } = director.table;
+    const refused = refusedFull === 0 ? "" : `, ${refusedFull} refused because it was full`;
+    sections.push([`connection table: ${connections} of ${capacity}, ${halfOpen} half open${refused}`]);
   }
   if (proxy !== undefined) {
     add(FRONTENDS, proxy.frontends.map(frontendRow));
@@ -139,6 +164,31 @@ function instanceRow(one: InstanceSnapshot): (string | Cell)[] {
       : `${advert.from} priority ${advert.priority}, every ${inSeconds(one.masterAdvertInterval)} s`,
     one.faults.length > 0 ? one.faults.join("; ") : one.cause,
   ];
+}
+
+function realServerRow(virtual: VirtualServerReport, one: RealServerReport): (string | Cell)[] {
+  // Of several checkers the one that keeps it down, or else the first.
+  const check = one.checks.find(({ state }) => state === "failed") ?? one.checks[0];
+  return [
+    virtual.name,
+    one.name,
+    stateCell(one.state),
+    one.weight === undefined ? "-" : String(one.weight),
+    one.method,
+    String(one.active),
+    String(one.inactive),
+    String(one.connections),
+    check === undefined ? "none" : check.detail,
+    one.cause,
+  ];
+}
+
+function virtualServerNotes({ name, quorum, quorumUp, weight, sorryServer, suspended }: VirtualServerReport): string[] {
+  const notes: string[] = [];
+  if (!quorumUp) notes.push(`quorum lost, weight ${weight} of ${quorum}`);
+  if (sorryServer?.serving === true) notes.push(`sorry server ${sorryServer.name} serves`);
+  if (suspended) notes.push("checks suspended: no address of it is on this host");
+  return notes.length === 0 ? [] : [`${name}: ${notes.join("; ")}`];
 }
 
 /** All of them are in `--json`. */

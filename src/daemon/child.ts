@@ -21,7 +21,7 @@ export interface ChildRole {
 }
 
 /** What an orphan may still do: finish within this time, milliseconds. */
-const ORPHANED: StopOrder = { hardAfterMs: 5_000, replaced: false };
+const ORPHANED: StopOrder = { hardAfterMs: 5_000, replaced: false, orphaned: true };
 /** Longest wait for the supervisor to take the last message, milliseconds. */
 const FAREWELL_MS = 1_000;
 

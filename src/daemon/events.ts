@@ -1,8 +1,11 @@
 /**
  * State changes as programs read them: `evenkeel events` prints one JSON object a line.
  *
- * Every event says what changed and why; the fields of each kind are listed here and nowhere else.
+ * Every event says what changed and why; the fields of each kind are listed here, those of virtual servers beside their
+ * machine, and nowhere else.
  */
+
+import type { VirtualServerEvent } from "../health/virtual-server-messages.ts";
 
 export type DaemonEvent = { readonly time: string } & EventBody;
 
@@ -32,6 +35,7 @@ export type EventBody =
       readonly to: string;
       readonly cause: string;
     }
+  | VirtualServerEvent
   | { readonly kind: "link-state"; readonly interface: string; readonly up: boolean; readonly cause: string }
   | { readonly kind: "script-state"; readonly script: string; readonly ok: boolean; readonly cause: string }
   | { readonly kind: "child-started"; readonly child: string; readonly pid: number; readonly cause: string }

@@ -5,9 +5,11 @@
  */
 
 import type { ProxyConfiguration } from "../config/model/proxy.ts";
+import type { DirectorConfiguration } from "../config/model/virtual-server.ts";
 import type { VrrpConfiguration } from "../config/model/vrrp.ts";
 import type { ServerStatus } from "../health/status.ts";
 import type { ProxyStatistics } from "../proxy/statistics.ts";
+import type { DrainOrder } from "./director/virtual-servers.ts";
 import type { DaemonEvent } from "./events.ts";
 
 /** A listening socket that a proxy inherits: descriptor `fd` serves bind number `bind` of `frontend`. */
@@ -33,7 +35,11 @@ export type StartMessage =
   | {
       readonly type: "start";
       readonly child: "director";
-      readonly configuration: ProxyConfiguration;
+      /** What haproxy.cfg says, and what keepalived.conf says of virtual servers. */
+      readonly proxy: ProxyConfiguration | undefined;
+      readonly virtualServers: DirectorConfiguration | undefined;
+      /** `evenkeel run --flush`: nothing that an earlier process left in the data plane is kept. */
+      readonly flush: boolean;
       /** States to carry over from the director that ran before. */
       readonly statuses: readonly ServerReport[];
       readonly tidy: string[];
@@ -53,7 +59,10 @@ export type StartMessage =
 export type ToChild =
   | StartMessage
   | { readonly type: "reconfigure"; readonly vrrp: VrrpConfiguration }
-  | { readonly type: "reconfigure"; readonly proxy: ProxyConfiguration }
+  | { readonly type: "reconfigure"; readonly proxy: ProxyConfiguration | null }
+  | { readonly type: "reconfigure"; readonly virtualServers: DirectorConfiguration | null }
+  /** Answered with `done` and the same `id`. */
+  | { readonly type: "drain"; readonly id: number; readonly order: DrainOrder }
   | { readonly type: "server-status"; readonly report: ServerReport }
   /** Asks for the child's picture of itself; answered with the same `id`. */
   | { readonly type: "query"; readonly id: number }
@@ -67,6 +76,8 @@ export interface StopOrder {
   readonly hardAfterMs: number | undefined;
   /** Another process has taken over: idle clients may stay until they ask again. */
   readonly replaced: boolean;
+  /** Nobody ordered it, the supervisor is gone: what outlives processes is left to the next one. */
+  readonly orphaned?: boolean;
 }
 
 export type FromChild =
@@ -76,6 +87,8 @@ export type FromChild =
   | { readonly type: "ready" }
   | { readonly type: "event"; readonly event: DaemonEvent }
   | { readonly type: "answer"; readonly id: number; readonly value: unknown }
+  /** What was ordered is done; `error` says why not. */
+  | { readonly type: "done"; readonly id: number; readonly value: unknown; readonly error: string | undefined }
   /** The snapshot of a child that exits now. */
   | { readonly type: "farewell"; readonly value: unknown }
   | { readonly type: "server-status"; readonly report: ServerReport }

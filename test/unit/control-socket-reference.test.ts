@@ -10,8 +10,10 @@ const section = (title: string): string => page.split(/^## /m).find((one) => one
 const quoted = (text: string): string[] => [...text.matchAll(/`([^`]+)`/g)].map(([, word = ""]) => word);
 
 test("the page has every kind of event with its fields, and no others", () => {
-  const body = /export type EventBody =([\s\S]*?\});\n/.exec(read("src/daemon/events.ts"))?.[1] ?? "";
-  const source = body
+  const bodyOf = (path: string, name: string): string =>
+    new RegExp(`export type ${name} =([\\s\\S]*?\\});\\n`).exec(read(path))?.[1] ?? "";
+  const own = bodyOf("src/daemon/events.ts", "EventBody");
+  const source = `${own}\n${bodyOf("src/health/virtual-server-messages.ts", "VirtualServerEvent")}`
     .split(/^ {2}\| /m)
     .filter((one) => one.includes("kind"))
     .map((one) => {

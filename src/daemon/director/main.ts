@@ -1,54 +1,108 @@
-/** The director process: runs the health checks once for all proxies and tells what came of them. */
+/**
+ * The director process: the health checks of haproxy.cfg's servers, once for all proxies, and the virtual servers of
+ * keepalived.conf in the data plane.
+ */
 
 import type { LogLevel, ProxyConfiguration } from "../../config/model/proxy.ts";
+import type { DirectorConfiguration } from "../../config/model/virtual-server.ts";
 import type { ServerStatus } from "../../health/status.ts";
 import { monotonicNow } from "../../sys/clock.ts";
 import { serveSupervisor, tellEvent, tellSupervisor } from "../child.ts";
 import { SEVERITY, standardErrorLog } from "../log/log.ts";
 import { TargetLog } from "../log/targets.ts";
-import type { ServerReport, StartMessage, ToChild } from "../messages.ts";
+import type { ServerReport, StartMessage, StopOrder, ToChild } from "../messages.ts";
 import { Director, type StatusChange, type Statuses } from "./director.ts";
+import { LayerFour } from "./layer-four.ts";
 
 const log = standardErrorLog(process.env, process.stderr.isTTY === true);
 const lastTexts = new Map<string, string>();
 let director: Director | undefined;
 let targets: TargetLog | undefined;
-let configuration: ProxyConfiguration | undefined;
+let proxy: ProxyConfiguration | undefined;
+let layerFour: LayerFour | undefined;
+/** Told by the director before, until one runs here. */
+let adopted: Statuses = {};
 
 serveSupervisor(
   {
     async start(message: StartMessage) {
       if (message.child !== "director") throw new Error(`a director was started as ${message.child}`);
-      configuration = message.configuration;
-      const { global } = configuration;
-      targets = new TargetLog({ tag: global.logTag, pid: process.ppid });
-      director = new Director({
-        configuration,
-        clock: { now: monotonicNow, wallMs: Date.now },
-        log: writeLine,
-        onStatus,
-        random: Math.random,
-      });
-      director.adopt(statusesOf(message.statuses));
-      director.start();
+      adopted = statusesOf(message.statuses);
+      if (message.virtualServers !== undefined) layerFour = await startLayerFour(message.virtualServers, message.flush);
+      if (message.proxy !== undefined) startProxyChecks(message.proxy);
     },
     message(message: Exclude<ToChild, StartMessage>) {
-      if (message.type !== "reconfigure" || !("proxy" in message)) return;
-      configuration = message.proxy;
-      director?.reconfigure(message.proxy);
+      if (message.type === "drain") order(message);
+      if (message.type !== "reconfigure") return;
+      if ("proxy" in message) reconfigureProxy(message.proxy);
+      else if ("virtualServers" in message) void reconfigureVirtualServers(message.virtualServers);
     },
-    async stop() {
+    async stop(how: StopOrder) {
       director?.stop();
-      await targets?.close();
+      await Promise.all([targets?.close(), layerFour?.stop(how.orphaned === true)]);
     },
-    snapshot: () => director?.statuses(),
+    snapshot: () => layerFour?.report(),
   },
   log,
 );
 
+function startProxyChecks(configuration: ProxyConfiguration): void {
+  proxy = configuration;
+  targets ??= new TargetLog({ tag: configuration.global.logTag, pid: process.ppid });
+  director = new Director({
+    configuration,
+    clock: { now: monotonicNow, wallMs: Date.now },
+    log: writeLine,
+    onStatus,
+    random: Math.random,
+  });
+  director.adopt(adopted);
+  director.start();
+}
+
+function reconfigureProxy(configuration: ProxyConfiguration | null): void {
+  if (configuration === null) {
+    director?.stop();
+    director = undefined;
+    proxy = undefined;
+  } else if (director === undefined) startProxyChecks(configuration);
+  else {
+    proxy = configuration;
+    director.reconfigure(configuration);
+  }
+}
+
+const startLayerFour = (configuration: DirectorConfiguration, flush: boolean): Promise<LayerFour> =>
+  LayerFour.start({ configuration, flush, log, publish: tellEvent });
+
+async function reconfigureVirtualServers(configuration: DirectorConfiguration | null): Promise<void> {
+  if (configuration === null) {
+    const old = layerFour;
+    layerFour = undefined;
+    await old?.stop(false);
+  } else if (layerFour !== undefined) layerFour.reconfigure(configuration);
+  else {
+    try {
+      layerFour = await startLayerFour(configuration, false);
+    } catch (error) {
+      log.write("alert", `virtual servers are not run: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+}
+
+function order({ id, order: what }: Extract<ToChild, { type: "drain" }>): void {
+  const result = layerFour?.drain(what) ?? { ok: false as const, error: "no virtual server is configured" };
+  tellSupervisor({
+    type: "done",
+    id,
+    value: result.ok ? result.value : undefined,
+    error: result.ok ? undefined : result.error,
+  });
+}
+
 /** To the backend's own log targets, and what needs a person to standard error as well. */
 function writeLine(level: LogLevel, line: string, backend: string): void {
-  for (const target of configuration?.backends.find((one) => one.name === backend)?.logs ?? [])
+  for (const target of proxy?.backends.find((one) => one.name === backend)?.logs ?? [])
     targets?.write(target, level, line);
   if (SEVERITY[level] <= SEVERITY.notice) log.write(level, line);
 }

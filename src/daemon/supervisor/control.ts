@@ -8,13 +8,20 @@
 import { lstatSync, mkdirSync, rmSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
+import { seconds } from "../../base/time.ts";
 import { SystemError } from "../../sys/addon.ts";
 import { listenUnix } from "../../sys/listen.ts";
+import type { DrainOrder } from "../director/virtual-servers.ts";
 import type { DaemonEvent } from "../events.ts";
 
 export interface ControlRequest {
   /** `events` goes on until the reader leaves; `recent-events` ends with what is remembered. */
-  readonly command: "status" | "events" | "recent-events" | "reload";
+  readonly command: "status" | "events" | "recent-events" | "reload" | "drain" | "undrain";
+  /** `drain` and `undrain`: as a person names them, `10.0.0.1:80`. */
+  readonly virtualServer?: string;
+  readonly realServer?: string;
+  /** `drain`: what is left after so many seconds is cut off. */
+  readonly withinSeconds?: number;
 }
 export type ControlAnswer =
   | { readonly ok: true; readonly value: unknown }
@@ -23,10 +30,13 @@ export type ControlAnswer =
 export interface ControlCommands {
   status(): Promise<unknown>;
   reload(): Promise<unknown>;
+  /** Rejects with the reason when it is not done. */
+  drain(order: DrainOrder): Promise<unknown>;
 }
 
 const LONGEST_REQUEST_BYTES = 64 * 1024;
 const KEPT_EVENTS = 1_000;
+const LONGEST_DRAIN_SECONDS = 30 * 24 * 3_600;
 /** A reader of events that is this far behind is cut off. */
 const MOST_UNREAD_BYTES = 1024 * 1024;
 /** Clients at a time; more of them wait. */
@@ -90,16 +100,25 @@ export class ControlServer {
   }
 
   async #request(socket: Socket, line: string): Promise<void> {
-    const command = commandOf(line);
-    switch (command) {
+    const request = requestOf(line);
+    switch (request.command) {
       case "status":
-      case "reload":
-        await send(socket, await this.#answer(command));
+        await send(socket, await answerOf(this.#commands.status()));
         break;
+      case "reload":
+        await send(socket, await answerOf(this.#commands.reload()));
+        break;
+      case "drain":
+      case "undrain": {
+        const order = drainOrder(request);
+        const done = typeof order === "string" ? Promise.reject(new Error(order)) : this.#commands.drain(order);
+        await send(socket, await answerOf(done));
+        break;
+      }
       case "events":
       case "recent-events":
         for (const event of this.#recent) socket.write(`${JSON.stringify(event)}\n`);
-        if (command === "recent-events") {
+        if (request.command === "recent-events") {
           socket.end();
           break;
         }
@@ -111,17 +130,18 @@ export class ControlServer {
       default:
         await send(socket, {
           ok: false,
-          error: 'expected a line like {"command":"status"}; commands: status, events, recent-events, reload',
+          error:
+            'expected a line like {"command":"status"}; commands: status, events, recent-events, reload, drain, undrain',
         });
     }
   }
+}
 
-  async #answer(command: "status" | "reload"): Promise<ControlAnswer> {
-    try {
-      return { ok: true, value: await this.#commands[command]() };
-    } catch (error) {
-      return { ok: false, error: error instanceof Error ? error.message : String(error) };
-    }
+async function answerOf(work: Promise<unknown>): Promise<ControlAnswer> {
+  try {
+    return { ok: true, value: await work };
+  } catch (error) {
+    return { ok: false, error: error instanceof Error ? error.message : String(error) };
   }
 }
 
@@ -161,13 +181,28 @@ function listenAt(path: string): number {
   }
 }
 
-function commandOf(line: string): unknown {
+/** Whoever writes here may write anything. */
+function requestOf(line: string): { readonly [field: string]: unknown } {
   try {
     const request: unknown = JSON.parse(line);
-    return typeof request === "object" && request !== null && "command" in request ? request.command : undefined;
+    return typeof request === "object" && request !== null ? { ...request } : {};
   } catch {
-    return undefined;
+    return {};
   }
+}
+
+/** Or what is wrong with it. */
+function drainOrder(request: { readonly [field: string]: unknown }): DrainOrder | string {
+  const { command, virtualServer, realServer, withinSeconds } = request;
+  if (typeof virtualServer !== "string" || typeof realServer !== "string")
+    return "drain and undrain need virtualServer and realServer";
+  if (
+    withinSeconds !== undefined &&
+    !(typeof withinSeconds === "number" && withinSeconds >= 0 && withinSeconds <= LONGEST_DRAIN_SECONDS)
+  )
+    return `withinSeconds must be a number from 0 to ${LONGEST_DRAIN_SECONDS}`;
+  const within = withinSeconds === undefined ? undefined : seconds(withinSeconds);
+  return { virtualServer, realServer, drain: command === "drain", within };
 }
 
 function answers(path: string): Promise<boolean> {

@@ -8,6 +8,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import type { DrainOrder } from "../director/virtual-servers.ts";
 import type { FromChild, StartMessage, StopOrder, ToChild } from "../messages.ts";
 
 export interface ChildPlan {
@@ -25,7 +26,7 @@ export interface ChildPlan {
   onExited(pid: number, cause: string, restartInMs: number | undefined, snapshot: unknown): void;
 }
 
-export type ChildReport = Exclude<FromChild, { type: "hello" | "ready" | "answer" | "farewell" }>;
+export type ChildReport = Exclude<FromChild, { type: "hello" | "ready" | "answer" | "done" | "farewell" }>;
 
 export const FIRST_INHERITED_DESCRIPTOR = 4;
 
@@ -34,6 +35,7 @@ const LONGEST_BACKOFF_MS = 10_000;
 /** A child that ran this long starts with the shortest back-off again. */
 const HEALTHY_AFTER_MS = 30_000;
 const ANSWER_WITHIN_MS = 1_000;
+const ORDER_WITHIN_MS = 5_000;
 /** A child that is not ready by then hangs. */
 const READY_WITHIN_MS = 30_000;
 
@@ -53,6 +55,7 @@ export class ManagedChild {
   readonly #readyTimer: NodeJS.Timeout;
   #nextQuestion = 1;
   readonly #questions = new Map<number, () => void>();
+  readonly #orders = new Map<number, (done: Extract<FromChild, { type: "done" }> | undefined) => void>();
   #settleReady: (ready: boolean) => void = () => undefined;
   #gone: () => void = () => undefined;
 
@@ -90,6 +93,23 @@ export class ManagedChild {
     });
   }
 
+  /** The server that is meant, by its names. @throws {Error} saying why it was not done */
+  drain(order: DrainOrder): Promise<unknown> {
+    const id = this.#nextQuestion++;
+    return new Promise((resolve, reject) => {
+      const end = (done: Extract<FromChild, { type: "done" }> | undefined) => {
+        clearTimeout(timer);
+        this.#orders.delete(id);
+        if (done === undefined) reject(new Error(`${this.plan.name} does not answer`));
+        else if (done.error !== undefined) reject(new Error(done.error));
+        else resolve(done.value);
+      };
+      const timer = setTimeout(() => end(undefined), ORDER_WITHIN_MS);
+      this.#orders.set(id, end);
+      this.send({ type: "drain", id, order });
+    });
+  }
+
   /** Asks the child to finish; resolves when it has ended. */
   stop(order: StopOrder): Promise<void> {
     this.#stopping = true;
@@ -115,6 +135,7 @@ export class ManagedChild {
       if (message.type === "hello") this.send(this.plan.startMessage(this));
       else if (message.type === "ready") this.#isReady();
       else if (message.type === "farewell") this.#snapshot = message.value;
+      else if (message.type === "done") this.#orders.get(message.id)?.(message);
       else if (message.type === "answer") {
         this.#snapshot = message.value;
         this.#answer(message.id);
@@ -135,6 +156,7 @@ export class ManagedChild {
     if (this.#process !== child) return;
     this.#process = undefined;
     for (const id of [...this.#questions.keys()]) this.#answer(id);
+    for (const end of [...this.#orders.values()]) end(undefined);
     const snapshot = this.#snapshot;
     this.#snapshot = undefined;
     if (this.#stopping || !this.#wasReady) {

@@ -32,9 +32,11 @@ export function readConfiguration(files: readonly string[], configId: string | u
   };
   if (worst(diagnostics) === "error") throw new ConfigurationRefused(lines("error"));
   for (const line of lines("warning")) log.write("warning", line);
-  const { vrrp, proxy } = configuration;
-  if (vrrp === undefined && proxy === undefined)
-    throw new ConfigurationRefused([`nothing to run in ${files.join(", ")}: no vrrp_instance and no frontend`]);
+  const { vrrp, director, proxy } = configuration;
+  if (vrrp === undefined && director === undefined && proxy === undefined)
+    throw new ConfigurationRefused([
+      `nothing to run in ${files.join(", ")}: no vrrp_instance, no virtual_server and no frontend`,
+    ]);
   if (proxy !== undefined) {
     try {
       proxyIdentity(proxy.global);

@@ -2,6 +2,7 @@
 
 import type { ProxyStatistics } from "../../proxy/statistics.ts";
 import type { HostSnapshot } from "../../vrrp/messages.ts";
+import type { DirectorReport } from "../director/virtual-server-report.ts";
 
 export interface ReloadOutcome {
   readonly result: "applied" | "unchanged" | "refused";
@@ -28,5 +29,6 @@ export interface StatusReport {
   readonly lastReload: (ReloadOutcome & { readonly time: string }) | undefined;
   readonly processes: readonly ProcessReport[];
   readonly vrrp: HostSnapshot | undefined;
+  readonly director: DirectorReport | undefined;
   readonly proxy: ProxyStatistics | undefined;
 }

@@ -9,6 +9,7 @@ import { inMilliseconds } from "../../base/time.ts";
 import type { Configuration } from "../../config/model/configuration.ts";
 import type { ProxyConfiguration } from "../../config/model/proxy.ts";
 import type { VrrpConfiguration } from "../../config/model/vrrp.ts";
+import type { DrainOrder } from "../director/virtual-servers.ts";
 import { type EventBody, eventNow } from "../events.ts";
 import type { Log } from "../log/log.ts";
 import type { ServerReport, StopOrder } from "../messages.ts";
@@ -24,6 +25,8 @@ export interface SupervisorOptions {
   readonly files: readonly string[];
   readonly configId: string | undefined;
   readonly socketPath: string;
+  /** Nothing that an earlier process left in the layer-4 data plane is kept. */
+  readonly flush: boolean;
   readonly log: Log;
 }
 
@@ -73,12 +76,13 @@ export class Supervisor {
     this.#control = await ControlServer.open(socketPath, {
       status: () => this.status(),
       reload: () => this.reload("control socket"),
+      drain: (order) => this.#drain(order),
     });
     if (this.#stopping !== undefined) return this.#control.close();
     this.#publish({ kind: "started", pid: process.pid, version: VERSION, files });
     if (vrrp !== undefined && vrrp.instances.length > 0) this.#vrrp = this.#startVrrp(vrrp);
+    if (needsDirector(this.#configuration)) this.#director = this.#startDirector(this.#configuration);
     if (proxy !== undefined) {
-      this.#director = this.#startDirector(proxy);
       void this.#proxies.replace(this.#proxies.start(proxy, listening?.listeners ?? []), proxy);
     }
     const failed = await notReady(this.#children());
@@ -111,7 +115,11 @@ export class Supervisor {
   }
 
   async status(): Promise<StatusReport> {
-    const [vrrp, proxy] = await Promise.all([this.#vrrp?.ask(), this.#proxies.statistics()]);
+    const [vrrp, director, proxy] = await Promise.all([
+      this.#vrrp?.ask(),
+      this.#configuration.director === undefined ? undefined : this.#director?.ask(),
+      this.#proxies.statistics(),
+    ]);
     return {
       version: VERSION,
       node: process.version,
@@ -128,6 +136,7 @@ export class Supervisor {
         retiring: this.#proxies.isRetiring(child),
       })),
       vrrp: vrrp as StatusReport["vrrp"],
+      director: director as StatusReport["director"],
       proxy,
     };
   }
@@ -169,12 +178,12 @@ export class Supervisor {
     const before = this.#configuration;
     const vrrpChanged = changed(before.vrrp, next.vrrp);
     const proxyChanged = changed(before.proxy, next.proxy);
-    if (!vrrpChanged && !proxyChanged) return { result: "unchanged", diagnostics: [] };
+    const directorChanged = changed(before.director, next.director);
+    if (!vrrpChanged && !proxyChanged && !directorChanged) return { result: "unchanged", diagnostics: [] };
     const listening = next.proxy === undefined ? undefined : this.#listeners.prepare(next.proxy);
     const runsVrrp = next.vrrp !== undefined && next.vrrp.instances.length > 0;
     const vrrp = runsVrrp && this.#vrrp === undefined ? this.#startVrrp(next.vrrp) : undefined;
-    const director =
-      next.proxy !== undefined && this.#director === undefined ? this.#startDirector(next.proxy) : undefined;
+    const director = needsDirector(next) && this.#director === undefined ? this.#startDirector(next) : undefined;
     const proxies =
       next.proxy !== undefined && proxyChanged ? this.#proxies.start(next.proxy, listening?.listeners ?? []) : [];
     const started = [vrrp, director, ...proxies].filter((child) => child !== undefined);
@@ -186,7 +195,8 @@ export class Supervisor {
     }
     this.#configuration = next;
     if (vrrpChanged) await this.#applyVrrp(vrrp);
-    if (proxyChanged) await this.#applyProxy(director, proxies);
+    await this.#applyDirector(director, { proxyChanged, directorChanged });
+    if (proxyChanged) await this.#proxies.replace(proxies, next.proxy);
     if (listening === undefined) this.#listeners.close();
     else listening.commit();
     return { result: "applied", diagnostics: [] };
@@ -202,17 +212,28 @@ export class Supervisor {
     } else old?.send({ type: "reconfigure", vrrp });
   }
 
-  /** Both the new proxies and the old ones, which now finish, have accepted from the same sockets until here. */
-  async #applyProxy(started: ManagedChild | undefined, successors: readonly ManagedChild[]): Promise<void> {
-    const { proxy } = this.#configuration;
+  /** Servers that are gone leave before the old proxies do: both they and the new ones have accepted until here. */
+  async #applyDirector(
+    started: ManagedChild | undefined,
+    what: { readonly proxyChanged: boolean; readonly directorChanged: boolean },
+  ): Promise<void> {
+    const { proxy, director } = this.#configuration;
     const old = this.#director;
     if (started !== undefined) this.#director = started;
-    else if (proxy === undefined) {
+    else if (!needsDirector(this.#configuration)) {
       if (old !== undefined) await ended(old);
       this.#director = undefined;
-    } else old?.send({ type: "reconfigure", proxy });
-    this.#forgetServers(proxy);
-    await this.#proxies.replace(successors, proxy);
+    } else {
+      if (what.directorChanged) old?.send({ type: "reconfigure", virtualServers: director ?? null });
+      if (what.proxyChanged) old?.send({ type: "reconfigure", proxy: proxy ?? null });
+    }
+    if (what.proxyChanged) this.#forgetServers(proxy);
+  }
+
+  #drain(order: DrainOrder): Promise<unknown> {
+    if (this.#director === undefined || this.#configuration.director === undefined)
+      return Promise.reject(new Error("no virtual server is configured"));
+    return this.#director.drain(order);
   }
 
   #startVrrp(first: VrrpConfiguration): ManagedChild {
@@ -233,20 +254,26 @@ export class Supervisor {
     );
   }
 
-  #startDirector(first: ProxyConfiguration): ManagedChild {
+  #startDirector(first: Configuration): ManagedChild {
     return this.#child(
       {
         name: "director",
         main: "director/main.ts",
         nodeOptions: ["--max-old-space-size=128", "--max-semi-space-size=2"],
         descriptors: [],
-        startMessage: (child) => ({
-          type: "start",
-          child: "director",
-          configuration: (child === this.#director ? this.#configuration.proxy : undefined) ?? first,
-          statuses: [...this.#statuses.values()],
-          tidy: [this.#options.socketPath],
-        }),
+        startMessage: (child) => {
+          const { proxy, director } = child === this.#director ? this.#configuration : first;
+          return {
+            type: "start",
+            child: "director",
+            proxy,
+            virtualServers: director,
+            // A director that is started again takes over what the one before it left.
+            flush: this.#options.flush && child.restarts === 0,
+            statuses: [...this.#statuses.values()],
+            tidy: [this.#options.socketPath],
+          };
+        },
       },
       (_, message) => this.#heard(message),
     );
@@ -318,6 +345,8 @@ export class Supervisor {
   }
 }
 
+/** keepalived.conf has virtual servers, or haproxy.cfg has servers to check. */
+const needsDirector = ({ proxy, director }: Configuration): boolean => proxy !== undefined || director !== undefined;
 const serverKey = (backend: string, server: string): string => JSON.stringify([backend, server]);
 const changed = (before: unknown, after: unknown): boolean => JSON.stringify(before) !== JSON.stringify(after);
 

@@ -19,9 +19,9 @@ import {
 import type { HostSnapshot, Input, InterfaceReport, Output } from "../../vrrp/messages.ts";
 import type { EventBody } from "../events.ts";
 import type { Log } from "../log/log.ts";
+import { NotifyQueue } from "../scripts/notify-queue.ts";
+import { ScriptRunner } from "../scripts/script-runner.ts";
 import type { HostNetwork } from "./network.ts";
-import { NotifyQueue } from "./notify-queue.ts";
-import { ScriptRunner } from "./script-runner.ts";
 
 /** setTimeout takes no more. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;

@@ -8,7 +8,7 @@
 
 import type { TrackScript, VrrpConfiguration, VrrpGlobal, VrrpScript } from "../../config/model/vrrp.ts";
 import type { Log } from "../log/log.ts";
-import { obstacle } from "./script-runner.ts";
+import { obstacle } from "../scripts/script-runner.ts";
 
 /** The configuration without the scripts that cannot run or that nobody asks; logs why. */
 export function withUsableScripts(configuration: VrrpConfiguration, log: Log): VrrpConfiguration {

@@ -1,6 +1,6 @@
 /**
- * Runs notify scripts one after the other, in the order of the events, for each instance and group by itself: a script
- * for BACKUP can never overtake the one for MASTER before it.
+ * Runs notify scripts one after the other, in the order of the events, for each instance, group and virtual server by
+ * itself: a script for BACKUP can never overtake the one for MASTER before it.
  *
  * keepalived forks them in parallel and gives no order (acassen/keepalived#584, #1055).
  */
@@ -26,7 +26,7 @@ export class NotifyQueue {
     this.#log = log;
   }
 
-  /** `name` is the instance or group whose events must stay in order. */
+  /** `name` is the instance, group or virtual server whose events must stay in order. */
   add(name: string, commands: readonly ScriptCommand[]): void {
     if (commands.length === 0) return;
     const queue = this.#waiting.get(name) ?? [];

@@ -1,5 +1,5 @@
 /**
- * Runs vrrp_script and notify commands as the user that the configuration names, without a shell.
+ * Runs check scripts and notify commands as the user that the configuration names, without a shell.
  *
  * keepalived.conf(5): `script_user`; without one, `keepalived_script` if that user exists, else root. With
  * `enable_script_security` nobody is root by default, and a command for root is refused when somebody else could have
@@ -9,13 +9,19 @@
 import { accessSync, constants, realpathSync, type Stats, statSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import type { Duration } from "../../base/time.ts";
-import type { ScriptCommand, VrrpGlobal } from "../../config/model/vrrp.ts";
+import type { ScriptCommand, ScriptUser } from "../../config/model/vrrp.ts";
 import { type Identity, lookupGroup, lookupUser } from "../../sys/privileges.ts";
 import { runCommand } from "../../sys/run-command.ts";
 import type { ScriptOutcome } from "../../vrrp/messages.ts";
 
 const DEFAULT_USER = "keepalived_script";
 const WRITABLE_BY_OTHERS = 0o022;
+
+/** What global_defs say of all scripts. */
+export interface ScriptRules {
+  readonly enableScriptSecurity: boolean;
+  readonly scriptUser: ScriptUser | undefined;
+}
 
 /** Why a command cannot be run. */
 export interface Obstacle {
@@ -24,10 +30,10 @@ export interface Obstacle {
 }
 
 export class ScriptRunner {
-  global: VrrpGlobal;
+  global: ScriptRules;
   readonly #stop = new AbortController();
 
-  constructor(global: VrrpGlobal) {
+  constructor(global: ScriptRules) {
     this.global = global;
   }
 
@@ -47,7 +53,7 @@ export class ScriptRunner {
 }
 
 /** What is in the way of `command` now; undefined when it can be started. */
-export function obstacle(command: ScriptCommand, global: VrrpGlobal): Obstacle | undefined {
+export function obstacle(command: ScriptCommand, global: ScriptRules): Obstacle | undefined {
   const who = identity(command, global);
   if ("message" in who) return { kind: "user", ...who };
   const program = programOf(command);
@@ -69,7 +75,7 @@ export function obstacle(command: ScriptCommand, global: VrrpGlobal): Obstacle |
 }
 
 /** Whom to run as. Only root can choose. */
-function identity(command: ScriptCommand, global: VrrpGlobal): Identity | { readonly message: string } {
+function identity(command: ScriptCommand, global: ScriptRules): Identity | { readonly message: string } {
   const own = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   if (own.uid !== 0) return own;
   const user = command.user ?? global.scriptUser;

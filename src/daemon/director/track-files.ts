@@ -1,0 +1,93 @@
+/**
+ * `track_file` blocks: the number in a file, told whenever it changes. A file that is missing or holds no number counts as 0,
+ * as keepalived has it.
+ */
+
+import { closeSync, constants, type FSWatcher, fstatSync, openSync, readSync, watch, writeFileSync } from "node:fs";
+import { basename, dirname } from "node:path";
+import type { TrackFile } from "../../config/model/virtual-server.ts";
+import type { Log } from "../log/log.ts";
+
+/** Besides being told by the kernel: a folder that appears later, a file system that tells nothing. */
+const POLL_MS = 1_000;
+const LONGEST_NUMBER = 64;
+
+export class TrackFiles {
+  readonly #told: (name: string, value: number) => void;
+  readonly #log: Log;
+  #files: readonly TrackFile[] = [];
+  readonly #values = new Map<string, number>();
+  #watchers: FSWatcher[] = [];
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(log: Log, told: (name: string, value: number) => void) {
+    this.#log = log;
+    this.#told = told;
+  }
+
+  value(name: string): number {
+    return this.#values.get(name) ?? 0;
+  }
+
+  /** Reads them all; tells nobody. `initialise` at a start, not at a reload. */
+  configure(files: readonly TrackFile[], initialise: boolean): void {
+    this.close();
+    this.#files = files;
+    this.#values.clear();
+    for (const file of files) {
+      if (initialise && file.init !== undefined) this.#initialise(file, file.init);
+      this.#values.set(file.name, readNumber(file.file));
+      try {
+        const watcher = watch(dirname(file.file), { persistent: false }, (_, name) => {
+          if (name === null || name === basename(file.file)) this.#look(file);
+        });
+        watcher.on("error", () => watcher.close());
+        this.#watchers.push(watcher);
+      } catch {}
+    }
+    if (files.length > 0) this.#timer = setInterval(() => this.#lookAll(), POLL_MS);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    for (const watcher of this.#watchers) watcher.close();
+    this.#watchers = [];
+  }
+
+  #lookAll(): void {
+    for (const file of this.#files) this.#look(file);
+  }
+
+  #look(file: TrackFile): void {
+    const value = readNumber(file.file);
+    if (value === this.#values.get(file.name)) return;
+    this.#values.set(file.name, value);
+    this.#told(file.name, value);
+  }
+
+  #initialise(file: TrackFile, { value, overwrite }: NonNullable<TrackFile["init"]>): void {
+    try {
+      writeFileSync(file.file, `${value}\n`, { flag: overwrite ? "w" : "wx" });
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code !== "EEXIST") this.#log.write("warning", `track_file ${file.name}: ${message}`);
+    }
+  }
+}
+
+/** A pipe would block and a device never ends: only regular files are read, and little of them. */
+function readNumber(path: string): number {
+  let descriptor: number | undefined;
+  try {
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    if (!fstatSync(descriptor).isFile()) return 0;
+    const bytes = Buffer.alloc(LONGEST_NUMBER);
+    const length = readSync(descriptor, bytes, 0, LONGEST_NUMBER, 0);
+    const value = /^\s*([-+]?\d{1,10})/.exec(bytes.toString("latin1", 0, length))?.[1];
+    return value === undefined ? 0 : Number(value);
+  } catch {
+    return 0;
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor);
+  }
+}
