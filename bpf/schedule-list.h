@@ -13,14 +13,6 @@
 /* Rounds of a walk on kernels without bpf_loop: servers beyond are not looked at. */
 #define EK_BOUNDED_ROUNDS 256
 
-/* Of two draws: twos. */
-struct ek_draw {
-	__u32 server;
-	__u32 weight;
-	__u64 load;
-	__s64 rest;
-};
-
 struct ek_walk {
 	__u32 first; /* chunk of `lists` */
 	__u32 count;
@@ -32,7 +24,6 @@ struct ek_walk {
 	__u32 position;
 	__u32 weight;
 	__u64 load;
-	struct ek_draw draw[2];
 };
 
 /* A function that the verifier meets once, on its own, with a frame of its own. Its pointers may be NULL for all it knows. */
@@ -44,14 +35,14 @@ struct ek_load {
 	__u32 inactive;
 };
 
-/* Defines a visitor, `int name(__u32 round, struct ek_walk *walk)`: what follows is its body. 1 ends the walk. */
-#define EK_VISITOR(name)                                                                                               \
-	int name(__u32 round, struct ek_walk *walk);                                                                   \
+/* Defines a visitor, `int name(__u32 round, type *walk)`: what follows is its body. 1 ends the walk. */
+#define EK_VISITOR(name, type)                                                                                         \
+	int name(__u32 round, type *walk);                                                                             \
 	static long name##_round(__u32 round, void *walk)                                                              \
 	{                                                                                                              \
 		return name(round, walk) != 0;                                                                         \
 	}                                                                                                              \
-	EK_APART int name(__u32 round, struct ek_walk *walk)
+	EK_APART int name(__u32 round, type *walk)
 
 #define EK_WALK(rounds, name, walk)                                                                                    \
 	do {                                                                                                           \

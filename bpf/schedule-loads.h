@@ -34,7 +34,7 @@ static __always_inline void ek_take(struct ek_walk *best, __u32 number, __u32 sc
 }
 
 /* `argument`: the scheduler. */
-EK_VISITOR(ek_compare)
+EK_VISITOR(ek_compare, struct ek_walk)
 {
 	struct ek_load load;
 	__u32 number;
@@ -65,19 +65,33 @@ EK_APART int ek_choose_by_load(struct ek_service *service, __u32 scheduler)
 	return walk.server;
 }
 
-EK_VISITOR(ek_sum_weights)
+/* twos: what is left of a draw, until a server uses it up. */
+struct ek_draw {
+	__u32 server;
+	__u32 weight;
+	__u64 load;
+	__s64 rest;
+};
+
+struct ek_draws {
+	__u32 first;
+	__u32 sum;
+	struct ek_draw draw[2];
+};
+
+EK_VISITOR(ek_sum_weights, struct ek_draws)
 {
 	struct ek_load load;
 
 	if (!walk)
 		return 1;
 	if (ek_usable(ek_slot(walk->first, round), &load))
-		walk->weight += load.weight;
+		walk->sum += load.weight;
 	return 0;
 }
 
-/* Both draws go down the list; each ends at the server whose weight uses it up. */
-EK_VISITOR(ek_draw_next)
+/* Both draws go down the list. */
+EK_VISITOR(ek_draw_next, struct ek_draws)
 {
 	struct ek_load load;
 	__u32 number;
@@ -104,21 +118,19 @@ EK_VISITOR(ek_draw_next)
 int ek_choose_of_two(struct ek_service *service);
 EK_APART int ek_choose_of_two(struct ek_service *service)
 {
-	struct ek_draw *one, *other;
-	struct ek_walk walk;
+	struct ek_draws draws = {};
+	struct ek_draw *one = &draws.draw[0], *other = &draws.draw[1];
 
 	if (!service)
 		return EK_NO_SERVER;
-	ek_walk_begin(&walk, service);
-	EK_WALK(walk.count, ek_sum_weights, &walk);
-	if (!walk.weight)
+	draws.first = service->list_first;
+	EK_WALK(service->list_count, ek_sum_weights, &draws);
+	if (!draws.sum)
 		return EK_NO_SERVER;
-	one = &walk.draw[0];
-	other = &walk.draw[1];
 	one->server = other->server = EK_NO_SERVER;
-	one->rest = bpf_get_prandom_u32() % ((__u64)walk.weight + 1);
-	other->rest = bpf_get_prandom_u32() % ((__u64)walk.weight + 1);
-	EK_WALK(walk.count, ek_draw_next, &walk);
+	one->rest = bpf_get_prandom_u32() % ((__u64)draws.sum + 1);
+	other->rest = bpf_get_prandom_u32() % ((__u64)draws.sum + 1);
+	EK_WALK(service->list_count, ek_draw_next, &draws);
 	return other->server != EK_NO_SERVER && one->load * other->weight > other->load * one->weight ? other->server
 												       : one->server;
 }

@@ -33,7 +33,7 @@ struct {
 } localities SEC(".maps");
 
 /* Finds one with fewer active connections than half its weight. */
-EK_VISITOR(ek_find_idle)
+EK_VISITOR(ek_find_idle, struct ek_walk)
 {
 	struct ek_server_state *state;
 	struct ek_server *server;

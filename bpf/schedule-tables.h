@@ -70,7 +70,7 @@ static __always_inline __u32 ek_table_slot(__u32 scheduler, __u32 value, __u32 o
 }
 
 /* Another slot each round: each hashes with the next offset. `argument`: the scheduler; `count`: the table's size. */
-EK_VISITOR(ek_try_slot)
+EK_VISITOR(ek_try_slot, struct ek_walk)
 {
 	struct ek_load load;
 	__u32 number, slot;

@@ -26,7 +26,7 @@ static __always_inline __u64 ek_turn_of(const struct ek_service *service, __u64 
 }
 
 /* Finds the first, from `start` on, that weighs `argument` or more. */
-EK_VISITOR(ek_turn_next)
+EK_VISITOR(ek_turn_next, struct ek_walk)
 {
 	__u32 position, number;
 	struct ek_load load;
@@ -44,7 +44,7 @@ EK_VISITOR(ek_turn_next)
 	return 1;
 }
 
-EK_VISITOR(ek_turn_heaviest)
+EK_VISITOR(ek_turn_heaviest, struct ek_walk)
 {
 	struct ek_load load;
 
