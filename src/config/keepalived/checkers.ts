@@ -104,6 +104,7 @@ function connecting(
 
 function readSmtpCheck(statement: Statement, report: Report): CheckerDraft {
   let heloName = HELO_NAME;
+  let hosts = 0;
   const settings = noSettings();
   const host = noConnection();
   const handlers: Handlers = {
@@ -112,6 +113,10 @@ function readSmtpCheck(statement: Statement, report: Report): CheckerDraft {
       else report.warning("keepalived/missing-value", keyword, "SMTP_CHECK helo name missing");
     },
     host: ({ keyword, block }) => {
+      if (hosts++ > 0) {
+        const message = "Only the last host block of an SMTP_CHECK is checked";
+        report.warning("keepalived/obsolete", keyword, message, "Write an SMTP_CHECK for each");
+      }
       const message = "SMTP_CHECK host blocks are obsolete: what stands inside can stand outside";
       report.note("keepalived/obsolete", keyword, message, "Move its lines out of the block");
       const inside = { ...settingHandlers(settings, 0, report), ...connectionHandlers(host, report) };

@@ -48,9 +48,15 @@ export class DirectorReader {
   #flushOnStop: DirectorGlobal["flushOnStop"] = "no";
   #connectionTableSize: number | undefined;
   #rsInitNotifies = false;
+  #firstWithScript: Word | undefined;
 
   constructor(report: Report) {
     this.#report = report;
+  }
+
+  /** Once complete: the first virtual server that runs a script. */
+  get firstWithScript(): Word | undefined {
+    return this.#firstWithScript;
   }
 
   /** Blocks outside every other. */
@@ -62,6 +68,7 @@ export class DirectorReader {
       },
       virtual_server_group: (statement) => this.#addGroup(statement),
       track_file: (statement) => this.#files.define(statement, this.#report),
+      vrrp_track_file: (statement) => this.#files.define(statement, this.#report),
       SSL: ({ block }) => this.#readSsl(block ?? []),
     };
   }
@@ -159,6 +166,7 @@ export class DirectorReader {
       if (taken === undefined) {
         for (const key of keys) owners.set(key, server.name);
         complete.push(server);
+        if (runsScript(server)) this.#firstWithScript ??= draft.at;
         continue;
       }
       const message = `Virtual server ${quote(server.name)} is served by ${quote(taken)} already - ignoring`;
@@ -208,6 +216,8 @@ export class DirectorReader {
   #readTimeouts({ keyword, words }: Statement): void {
     const names = { tcp: "tcp", tcpfin: "tcpFin", udp: "udp" } as const;
     const timeouts = { tcp: 0, tcpFin: 0, udp: 0 };
+    if (words.length === 0)
+      this.#report.warning("keepalived/missing-value", keyword, "lvs_timeouts requires at least one option");
     for (let at = 0; at < words.length; at += 2) {
       const name = words[at] ?? keyword;
       const value = words[at + 1];
@@ -224,6 +234,15 @@ export class DirectorReader {
     }
     this.#timeouts = timeouts;
   }
+}
+
+function runsScript({ quorumUp, quorumDown, realServers }: VirtualServer): boolean {
+  const scripts = realServers.flatMap(({ notifyUp, notifyDown, checkers }) => [
+    notifyUp,
+    notifyDown,
+    ...checkers.map((checker) => (checker.type === "MISC_CHECK" ? checker.command : undefined)),
+  ]);
+  return [quorumUp, quorumDown, ...scripts].some((script) => script !== undefined);
 }
 
 const completeFifo = ({ path, user, script }: FifoDraft): NotifyFifo | undefined =>

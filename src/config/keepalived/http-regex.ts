@@ -5,12 +5,14 @@
 
 import type { HttpCheckUrl } from "../model/virtual-server.ts";
 import { quote, type Report } from "./report.ts";
-import type { Word } from "./tree.ts";
+import { splitCommand } from "./script.ts";
+import type { Statement, Word } from "./tree.ts";
 import { integer } from "./values.ts";
 import type { Handlers } from "./walk.ts";
 
 export interface RegexDraft {
-  pattern: Word | undefined;
+  /** As the quoting and the escapes of a script's line leave it. */
+  pattern: { readonly text: string; readonly at: Word } | undefined;
   negated: boolean;
   options: readonly Word[];
   minOffset: number;
@@ -38,13 +40,14 @@ const FLAGS: Readonly<Record<string, string>> = {
 const GREATEST_OFFSET = 4_294_967_295;
 
 export function regexHandlers(draft: RegexDraft, report: Report): Handlers {
+  const setPattern = ({ line, words: [at] }: Statement) => {
+    if (at !== undefined) draft.pattern = { text: splitCommand(line.text)?.[1] ?? at.text, at };
+  };
   return {
-    regex: ({ words: [word] }) => {
-      draft.pattern = word;
-    },
-    regex_no_match: ({ words: [word] }) => {
+    regex: setPattern,
+    regex_no_match: (statement) => {
       draft.negated = true;
-      if (word !== undefined) draft.pattern = word;
+      setPattern(statement);
     },
     regex_options: ({ words }) => {
       draft.options = words;
@@ -64,14 +67,14 @@ export function regexOf(draft: RegexDraft, report: Report): HttpCheckUrl["regex"
   if (pattern === undefined) return undefined;
   if (maxOffset > 0 && maxOffset < minOffset) {
     const message = `regex_max_offset ${maxOffset} lies before regex_min_offset ${minOffset}: the regex never matches`;
-    report.warning("keepalived/bad-regex", pattern, message, "Give a regex_max_offset that is the greater one");
+    report.warning("keepalived/bad-regex", pattern.at, message, "Give a regex_max_offset that is the greater one");
   }
   try {
     new RegExp(pattern.text, flags);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const help = "Regular expressions are JavaScript's here; keepalived's are PCRE2's";
-    report.error("keepalived/bad-regex", pattern, `${quote(pattern.text)} cannot be used: ${reason}`, help);
+    report.error("keepalived/bad-regex", pattern.at, `${quote(pattern.text)} cannot be used: ${reason}`, help);
     return undefined;
   }
   return { pattern: pattern.text, negated, flags, minOffset, maxOffset };

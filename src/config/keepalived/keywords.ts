@@ -13,12 +13,12 @@ const TABLES: Readonly<Record<string, Table>> = {
   "": {
     supported: `global_defs/0{global_defs} vrrp_script/1{vrrp_script} vrrp_sync_group/1{vrrp_sync_group}
       vrrp_instance/1{vrrp_instance} virtual_server_group/1{} virtual_server/1-2{virtual_server} track_file/1{track_file}
-      SSL/0{SSL}`,
+      vrrp_track_file/1{track_file} SSL/0{SSL}`,
     accepted:
       "instance/1 use_pid_dir namespace_with_ipsets linkbeat_use_polling linkbeat_interfaces{} child_wait_time/1",
     missing: `net_namespace/1 net_namespace_ipvs/1 static_ipaddress{} static_routes{} static_rules{}
       track_group/1{track_group} interface_up_down_delays{} garp_group{garp_group}
-      vrrp_track_file/1{track_file} vrrp_track_process/1{vrrp_track_process} bfd_instance/1{bfd_instance}`,
+      vrrp_track_process/1{vrrp_track_process} bfd_instance/1{bfd_instance}`,
   },
   global_defs: {
     supported: `router_id/0-1 enable_script_security script_user/1-2 dynamic_interfaces/0-1 vrrp_mcast_group4/1
@@ -27,7 +27,7 @@ const TABLES: Readonly<Record<string, Table>> = {
       vrrp_garp_lower_prio_delay/1 vrrp_garp_lower_prio_repeat/1 vrrp_min_garp/0-1 vrrp_lower_prio_no_advert/0-1
       vrrp_higher_prio_send_advert/0-1 vrrp_down_timer_adverts/1 checker_log_all_failures/0-1 notify_fifo/1-3
       notify_fifo_script/1-3 lvs_notify_fifo/1-3 lvs_notify_fifo_script/1-3 lvs_flush lvs_flush_on_stop/0-1
-      lvs_flush_onstop/0-1 lvs_timeouts/1-6 rs_init_notifies connection_table_size/1`,
+      lvs_flush_onstop/0-1 lvs_timeouts/0-6 rs_init_notifies connection_table_size/1`,
     accepted: `max_auto_priority min_auto_priority_delay/1 vrrp_priority/1 checker_priority/1 bfd_priority/1 vrrp_no_swap
       checker_no_swap bfd_no_swap vrrp_rt_priority/1 checker_rt_priority/1 bfd_rt_priority/1 vrrp_cpu_affinity/1-
       checker_cpu_affinity/1- bfd_cpu_affinity/1- vrrp_rlimit_rttime/1 checker_rlimit_rttime/1 bfd_rlimit_rttime/1
@@ -47,7 +47,7 @@ const TABLES: Readonly<Record<string, Table>> = {
       vrrp_gna_interval/1 vrrp_garp_extra_if/1- vrrp_vmac_garp_intvl/1- vrrp_owner_ignore_adverts vrrp_mcast_group6/1
       vrrp_check_unicast_src v3_checksum_as_v2 vrrp_notify_priority_changes
       vrrp_notify_fifo/1- vrrp_notify_fifo_script/1-
-      fifo_write_vrrp_states_on_reload default_interface/1 vrrp_delay_after_boot/1 lvs_sync_daemon/1- nftables_ipvs nftables_ipvs_priority/1
+      fifo_write_vrrp_states_on_reload default_interface/1 vrrp_delay_after_boot/1 lvs_sync_daemon nftables_ipvs nftables_ipvs_priority/1
       nftables_ipvs_start_fwmark/1 enable_snmp_vrrp enable_snmp_checker enable_snmp_rfc enable_snmp_rfcv2
       enable_snmp_rfcv3 enable_traps enable_snmp_keepalived enable_dbus reload_time_file/1 reload_repeat reload_file
       include_check state_dump_file/1 stats_dump_file/1 json_dump_file/1`,

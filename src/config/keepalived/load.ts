@@ -75,14 +75,17 @@ function modelsOf(statements: readonly Statement[], report: Report): Omit<Loaded
   const usable = completeInstances([...instances.values()], globals, report);
   const syncGroups = completeSyncGroups([...groups.values()], new Set(instances.keys()), report);
   const nameOf = new Map([...instances].map(([name, draft]) => [name, draft.name]));
-  if (scripts.size > 0 && !globals.model.enableScriptSecurity) noteScriptSecurity(statements, report);
   const model = {
     global: globals.model,
     scripts: [...scripts.values()],
     syncGroups,
     instances: withoutWeightsInGroups(usable, syncGroups, nameOf, report),
   };
-  return { model, director: director.complete(globals.model) };
+  const directorModel = director.complete(globals.model);
+  const [firstScript] = scripts.size > 0 ? blocksNamed("vrrp_script", statements) : [];
+  const withScript = firstScript?.keyword ?? director.firstWithScript;
+  if (withScript !== undefined && !globals.model.enableScriptSecurity) noteScriptSecurity(withScript, report);
+  return { model, director: directorModel };
 }
 
 const blocksNamed = (keyword: string, statements: readonly Statement[]): readonly Statement[] =>
@@ -129,10 +132,8 @@ function completeInstances(drafts: readonly InstanceDraft[], globals: GlobalDefs
   return usable;
 }
 
-function noteScriptSecurity(statements: readonly Statement[], report: Report): void {
-  const [first] = blocksNamed("vrrp_script", statements);
-  if (first === undefined) return;
+function noteScriptSecurity(at: Word, report: Report): void {
   const message = "Scripts are executed but enable_script_security is not set";
   const help = "Add enable_script_security and script_user to global_defs";
-  report.note("keepalived/script-security", first.keyword, message, help);
+  report.note("keepalived/script-security", at, message, help);
 }

@@ -126,8 +126,8 @@ function tunnelOf(at: Word, options: readonly Word[], report: Report): Tunnel {
   }
   if (type === "gre" && checksum === "remote") {
     const message = "gre tunnels do not support remote checksum option";
-    report.warning("keepalived/bad-tunnel", at, message, "Write csum or leave it away");
-    checksum = "none";
+    report.warning("keepalived/bad-tunnel", at, message, "IP in IP is used; write csum or leave it away");
+    return IPIP;
   }
   return { type, port, checksum };
 }

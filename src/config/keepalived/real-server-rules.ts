@@ -29,9 +29,10 @@ export function completeRealServers(
     if (!isReachable(one, served, report)) continue;
     warnOfLateMethod(one, draft, report);
     const server = completeRealServer(one, draft, served, handed, report);
-    if (!servers.has(server.name)) servers.set(server.name, server);
+    const name = serviceName(server.key.address, served.protocol, server.key.port);
+    if (!servers.has(name)) servers.set(name, server);
     else {
-      const message = `VS ${served.name}: real server ${server.name} is duplicated - removing second rs`;
+      const message = `VS ${served.name}: real server ${name} is duplicated - removing second rs`;
       report.warning("keepalived/duplicate-server", one.at, message, "Name it once");
     }
   }
@@ -68,7 +69,6 @@ function completeRealServer(
   const server = { address, port: draft.port ?? served.port };
   const context = { settings: inherited(settings, draft.settings), server, ssl };
   return {
-    name: serviceName(address, served.protocol, port),
     key: { address, port },
     settings: {
       method,

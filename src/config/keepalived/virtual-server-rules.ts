@@ -7,7 +7,7 @@ import type { ServiceKey } from "../../director/plane.ts";
 import type { SorryServer, VirtualServer } from "../model/virtual-server.ts";
 import { type CheckSettings, inherited } from "./check-settings.ts";
 import type { SslFiles } from "./http-check.ts";
-import { IPIP, type Method, serviceName } from "./lvs-words.ts";
+import { IPIP, type Method } from "./lvs-words.ts";
 import { completeQuorum } from "./quorum.ts";
 import { completeRealServers } from "./real-server-rules.ts";
 import { quote, type Report } from "./report.ts";
@@ -91,7 +91,7 @@ function persistenceOf(draft: VirtualServerDraft, name: string, services: readon
 }
 
 function netmaskBitsOf({ granularity }: VirtualServerDraft, family: Family, report: Report): number {
-  const longest = family === 6 ? 128 : 32;
+  const longest = family === 4 ? 32 : 128;
   if (granularity === undefined) return longest;
   const bits = family === 6 ? prefixLength(granularity.text, 128) : maskBits(granularity.text);
   if (bits !== undefined) return bits;
@@ -132,7 +132,6 @@ function sorryServerOf(draft: VirtualServerDraft, served: ServedService, report:
   }
   const port = method === "nat" ? wanted : served.port;
   return {
-    name: serviceName(address, served.protocol, port),
     key: { address, port },
     settings: { method, weight: 1, upperThreshold: 0, lowerThreshold: 0, tunnel, draining: false },
     inhibit: sorry.inhibit,

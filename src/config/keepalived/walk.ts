@@ -24,8 +24,11 @@ export function walk(statements: readonly Statement[], context: string, handlers
   }
 }
 
+/** Each line adds to those before. */
+const ACCUMULATING: ReadonlySet<string> = new Set(["status_code"]);
+
 function noteRepetition(keyword: Word, seen: Set<string>, report: Report): void {
-  if (seen.has(keyword.text)) {
+  if (seen.has(keyword.text) && !ACCUMULATING.has(keyword.text)) {
     const message = `${quote(keyword.text)} is given again in this block: the last one counts`;
     report.note("keepalived/repeated-keyword", keyword, message, "Remove the others");
   }

@@ -65,6 +65,7 @@ export interface VirtualServer {
   readonly onePacket: boolean;
   /** Seconds. */
   readonly persistence: number | undefined;
+  /** 0..32 or 0..128; more than an address has: all of it. */
   readonly netmaskBits: number;
   /** A keyword of ours: `on_server_down move|reset|keep`. */
   readonly onServerDown: OnServerDown;
@@ -83,8 +84,6 @@ export interface VirtualServer {
 }
 
 export interface SorryServer {
-  /** As log lines and events call it: `[10.0.1.9]:tcp:80`; a service by mark has `none` for its protocol. */
-  readonly name: string;
   /** Port 0: that of each service (groups and services by mark). */
   readonly key: ServerKey;
   readonly settings: ServerSettings;
@@ -93,8 +92,6 @@ export interface SorryServer {
 }
 
 export interface RealServer {
-  /** As log lines and events call it: `[10.0.1.1]:tcp:80`; a service by mark has `none` for its protocol. */
-  readonly name: string;
   /** Port 0: that of each service (groups and services by mark). */
   readonly key: ServerKey;
   readonly settings: ServerSettings;
