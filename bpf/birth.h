@@ -6,11 +6,7 @@
 #define EVENKEEL_BIRTH_H
 
 #include "forward.h"
-#if __has_include("schedule.h")
 #include "persistence.h"
-#else
-#include "until-persistence.h"
-#endif
 #include "service.h"
 
 #define EK_HALF_OPEN_SHORT_MS 3000

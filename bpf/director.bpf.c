@@ -113,14 +113,25 @@ SEC("tc") int ingress(struct __sk_buff *skb)
 	if (family == EK_IPV4)
 		return ek_handle(skb, EK_IPV4, 0);
 	if (family == EK_IPV6)
-		return ek_handle(skb, EK_IPV6, 0);
+		bpf_tail_call(skb, &programs, EK_PROGRAM_INGRESS6);
 	return EK_LEAVE;
+}
+
+SEC("tc") int ingress6(struct __sk_buff *skb)
+{
+	return ek_handle(skb, EK_IPV6, 0);
+}
+
+static __always_inline int ek_mark_sent(struct __sk_buff *skb, int verdict)
+{
+	if (verdict == 7) /* TC_ACT_REDIRECT */
+		skb->tc_index = EK_SENT;
+	return verdict;
 }
 
 SEC("tc") int egress(struct __sk_buff *skb)
 {
 	__u32 family = ek_family(skb);
-	int verdict = EK_LEAVE;
 
 	/* What came in elsewhere was seen there. */
 	if (skb->ingress_ifindex)
@@ -130,12 +141,15 @@ SEC("tc") int egress(struct __sk_buff *skb)
 		return EK_LEAVE;
 	}
 	if (family == EK_IPV4)
-		verdict = ek_handle(skb, EK_IPV4, 1);
-	else if (family == EK_IPV6)
-		verdict = ek_handle(skb, EK_IPV6, 1);
-	if (verdict == 7) /* TC_ACT_REDIRECT */
-		skb->tc_index = EK_SENT;
-	return verdict;
+		return ek_mark_sent(skb, ek_handle(skb, EK_IPV4, 1));
+	if (family == EK_IPV6)
+		bpf_tail_call(skb, &programs, EK_PROGRAM_EGRESS6);
+	return EK_LEAVE;
+}
+
+SEC("tc") int egress6(struct __sk_buff *skb)
+{
+	return ek_mark_sent(skb, ek_handle(skb, EK_IPV6, 1));
 }
 
 #define EK_SCHEDULE(name, scheduler)                                                                                   \

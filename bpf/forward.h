@@ -150,9 +150,9 @@ static __always_inline int ek_from_client(struct __sk_buff *skb, struct ek_packe
 }
 
 /* The connection behind a reply: its state, seldom needed. */
-static __attribute__((noinline)) int ek_reply_settle(const struct ek_packet *packet, struct ek_reply *reply, __u32 family)
+static __attribute__((noinline)) int ek_reply_settle(struct ek_reply *reply, __u32 family, __u32 protocol, __u32 event,
+						      __u32 client_port_be)
 {
-	__u32 event = ek_event(packet->tcp_flags);
 	struct ek_connection *connection;
 	union ek_connection_key key;
 
@@ -160,22 +160,22 @@ static __attribute__((noinline)) int ek_reply_settle(const struct ek_packet *pac
 		__builtin_memset(&key.four, 0, sizeof(key.four));
 		key.four.client_be = reply->client.word_be[0];
 		key.four.virtual_be = reply->virtual.word_be[0];
-		key.four.client_port_be = packet->destination_port_be;
+		key.four.client_port_be = client_port_be;
 		key.four.virtual_port_be = reply->virtual_port_be;
-		key.four.protocol = packet->protocol;
+		key.four.protocol = protocol;
 		connection = ek_connection_find(&key, EK_IPV4);
 	} else {
 		__builtin_memset(&key.six, 0, sizeof(key.six));
 		key.six.client = reply->client;
 		key.six.virtual = reply->virtual;
-		key.six.client_port_be = packet->destination_port_be;
+		key.six.client_port_be = client_port_be;
 		key.six.virtual_port_be = reply->virtual_port_be;
-		key.six.protocol = packet->protocol;
+		key.six.protocol = protocol;
 		connection = ek_connection_find(&key, EK_IPV6);
 	}
 	if (!connection)
 		return 0;
-	if (packet->protocol == IPPROTO_UDP) {
+	if (protocol == IPPROTO_UDP) {
 		/* ip_vs_out: a template of UDP is assured once the server answered. */
 		if (connection->flags & EK_CONNECTION_CONTROLLED)
 			ek_template_assure(&key, connection, family);
@@ -208,13 +208,13 @@ static __always_inline int ek_from_server(struct __sk_buff *skb, struct ek_packe
 		reply->last_ns = now;
 	if (!(reply->flags & EK_REPLY_SETTLED) ||
 	    (packet->protocol == IPPROTO_TCP && ek_event(packet->tcp_flags) != EK_EVENT_ACK))
-		ek_reply_settle(packet, reply, family);
+		ek_reply_settle(reply, family, packet->protocol, ek_event(packet->tcp_flags), packet->destination_port_be);
 	/* On the way out, or over lo, the stack routes it. */
 	if (packet->outward || packet->interface == EK_LOOPBACK || reply->flags & EK_REPLY_OWN) {
 		hop = 0;
 	} else {
 		if (ek_route_is_old(route, now))
-			ek_renew_route(skb, route, &packet->destination, family, 1);
+			ek_renew_route(skb, route, &reply->client, family, 1);
 		if (route->kind == EK_ROUTE_FORWARD) {
 			if (packet->ttl <= 1) {
 				ek_reason(EK_REASON_TTL_EXCEEDED);

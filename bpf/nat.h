@@ -65,8 +65,8 @@ static __always_inline int ek_decrement_ttl(struct __sk_buff *skb, const __u32 f
 	return !bpf_skb_store_bytes(skb, ETH_HLEN + offsetof(struct ipv6hdr, hop_limit), &ttl, 1, BPF_F_RECOMPUTE_CSUM);
 }
 
-static __always_inline int ek_rewrite4(struct __sk_buff *skb, const struct ek_packet *packet, __u32 check, __u64 udp,
-				       enum ek_side side, const struct ek_address *address, int hop)
+static __always_inline int ek_rewrite4(struct __sk_buff *skb, __u32 check, __u64 udp, enum ek_side side,
+				       const struct ek_address *address, int hop)
 {
 	struct ek_ip4_tail tail;
 	__u32 old, new = address->word_be[0], sum;
@@ -87,18 +87,19 @@ static __always_inline int ek_rewrite4(struct __sk_buff *skb, const struct ek_pa
 	return !bpf_skb_store_bytes(skb, ETH_HLEN + offsetof(struct iphdr, ttl), &tail, sizeof(tail), 0);
 }
 
-static __always_inline int ek_rewrite6(struct __sk_buff *skb, const struct ek_packet *packet, __u32 check, __u64 udp,
-				       enum ek_side side, const struct ek_address *address, int hop)
+/* `offset`: of the address in the frame. Not inlined, for the sake of the callers' stack. */
+static __attribute__((noinline)) int ek_rewrite6(struct __sk_buff *skb, __u32 offset, __u32 check, __u64 udp,
+						  const struct ek_address *address)
 {
-	struct ek_address old = side == EK_SOURCE ? packet->source : packet->destination, new = *address;
-	__s64 difference = bpf_csum_diff((__be32 *)&old, sizeof(old), (__be32 *)&new, sizeof(new), 0);
-	__u32 offset = ETH_HLEN + (side == EK_SOURCE ? offsetof(struct ipv6hdr, saddr) : offsetof(struct ipv6hdr, daddr));
+	struct ek_address old, new = *address;
+	__s64 difference;
 
+	if (bpf_skb_load_bytes(skb, offset, &old, sizeof(old)))
+		return 0;
+	difference = bpf_csum_diff((__be32 *)&old, sizeof(old), (__be32 *)&new, sizeof(new), 0);
 	if (bpf_l4_csum_replace(skb, check, 0, difference, BPF_F_PSEUDO_HDR | ipv6_checksum_flag | udp))
 		return 0;
-	if (bpf_skb_store_bytes(skb, offset, &new, sizeof(new), 0))
-		return 0;
-	return !hop || ek_decrement_ttl(skb, EK_IPV6, packet->ttl);
+	return !bpf_skb_store_bytes(skb, offset, &new, sizeof(new), 0);
 }
 
 /* Another address and port on one side; one hop further where asked. The packet must be whole up to its ports. */
@@ -115,9 +116,15 @@ static __always_inline int ek_rewrite(struct __sk_buff *skb, const struct ek_pac
 	} else {
 		check = transport + offsetof(struct tcphdr, check);
 	}
-	if (family == EK_IPV4 ? !ek_rewrite4(skb, packet, check, udp, side, address, hop)
-			      : !ek_rewrite6(skb, packet, check, udp, side, address, hop))
-		return 0;
+	if (family == EK_IPV4) {
+		if (!ek_rewrite4(skb, check, udp, side, address, hop))
+			return 0;
+	} else {
+		__u32 offset = ETH_HLEN + (side == EK_SOURCE ? offsetof(struct ipv6hdr, saddr) : offsetof(struct ipv6hdr, daddr));
+
+		if (!ek_rewrite6(skb, offset, check, udp, address) || (hop && !ek_decrement_ttl(skb, EK_IPV6, packet->ttl)))
+			return 0;
+	}
 	if (old_port == port_be)
 		return 1;
 	if (bpf_l4_csum_replace(skb, check, old_port, port_be, udp | 2))

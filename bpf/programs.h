@@ -28,6 +28,8 @@ int renew(struct __sk_buff *skb);
 int forward(struct __sk_buff *skb);
 int ingress(struct __sk_buff *skb);
 int egress(struct __sk_buff *skb);
+int ingress6(struct __sk_buff *skb);
+int egress6(struct __sk_buff *skb);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -57,6 +59,8 @@ struct {
 		[EK_PROGRAM_FORWARD] = (void *)&forward,
 		[EK_PROGRAM_INGRESS] = (void *)&ingress,
 		[EK_PROGRAM_EGRESS] = (void *)&egress,
+		[EK_PROGRAM_INGRESS6] = (void *)&ingress6,
+		[EK_PROGRAM_EGRESS6] = (void *)&egress6,
 	},
 };
 

@@ -95,17 +95,23 @@ static __always_inline int ek_route_is_old(struct ek_route *route, __u64 now)
 	       route->kind == EK_ROUTE_UNKNOWN;
 }
 
+static __attribute__((noinline)) int ek_renew_server_route(struct __sk_buff *skb, struct ek_route *route,
+							    const struct ek_server *server, __u32 number)
+{
+	ek_renew_route(skb, route, &server->address, server->family, server->flags & EK_SERVER_LOCAL);
+	if (route->kind == EK_ROUTE_FORWARD)
+		ek_route_source(skb, route, &server->address, server->family);
+	ek_sample_later(number);
+	return 0;
+}
+
 static __always_inline struct ek_route *ek_server_route(struct __sk_buff *skb, __u32 number, const struct ek_server *server,
 							 __u64 now)
 {
 	struct ek_route *route = bpf_map_lookup_elem(&routes, &number);
 
-	if (route && ek_route_is_old(route, now)) {
-		ek_renew_route(skb, route, &server->address, server->family, server->flags & EK_SERVER_LOCAL);
-		if (route->kind == EK_ROUTE_FORWARD)
-			ek_route_source(skb, route, &server->address, server->family);
-		ek_sample_later(number);
-	}
+	if (route && ek_route_is_old(route, now))
+		ek_renew_server_route(skb, route, server, number);
 	return route;
 }
 

@@ -355,6 +355,8 @@ enum ek_program {
 	EK_PROGRAM_FORWARD = 20,  /* send the packet to ek_packet.server without a connection */
 	EK_PROGRAM_INGRESS = 21,  /* from the start: a connection was made */
 	EK_PROGRAM_EGRESS = 22,
+	EK_PROGRAM_INGRESS6 = 23, /* IPv6 has programs of its own, as the stack of one holds the work for one family */
+	EK_PROGRAM_EGRESS6 = 24,
 	EK_PROGRAMS = 32,
 };
 
