@@ -77,7 +77,8 @@ function isBpffs(path: string): boolean {
 function isTemporaryView(path: string): boolean {
   try {
     if (readlinkSync("/proc/self/ns/mnt") === readlinkSync("/proc/1/ns/mnt")) return false;
-    for (let folder = path; ; folder = join(folder, "..")) {
+    // The path itself may be a mount point over there.
+    for (let folder = join(path, ".."); ; folder = join(folder, "..")) {
       const here = statSync(folder, { throwIfNoEntry: false });
       if (here === undefined) continue;
       const there = statSync(join("/proc/1/root", folder), { throwIfNoEntry: false });
