@@ -143,39 +143,55 @@ static __always_inline void ek_template_tie(struct ek_connection *template, cons
 	__sync_fetch_and_add(&template->controlled, 1);
 }
 
-static __always_inline void ek_schedule_persistent(struct ek_service *service, const struct ek_packet *packet,
-						   const __u32 scheduler, struct ek_choice *choice, const __u32 family)
+static __always_inline struct ek_connection *ek_template_find(union ek_connection_key *key,
+							      const struct ek_packet *packet,
+							      const struct ek_choice *choice, const __u32 family)
+{
+	ek_connection_key(key, packet, family);
+	ek_template_key(key, choice->control_mark, choice->control_port_be, choice->control_bits, family);
+	return ek_connection_find(key, family);
+}
+
+/* 1: the client has a template, and the choice is what it says. */
+static __attribute__((noinline)) int ek_template_follow(struct ek_service *service, const struct ek_packet *packet,
+							 struct ek_choice *choice)
 {
 	struct ek_connection *template;
 	union ek_connection_key key;
-	long error;
 
-	ek_connection_key(&key, packet, family);
-	ek_template_key(&key, choice->control_mark, choice->control_port_be, choice->control_bits, family);
-	template = ek_connection_find(&key, family);
-	if (template && template->state != EK_EXPIRED && ek_takes_persistent(service, template->server)) {
-		ek_template_tie(template, service, choice);
-		return;
-	}
-	choice->server = ek_choose(service, packet, scheduler);
-	if (choice->server == EK_NO_SERVER)
-		return;
-	if (!template) {
-		__u32 timeout_ms = ek_template_timeout_ms(service);
+	if (packet->family == EK_IPV4)
+		template = ek_template_find(&key, packet, choice, EK_IPV4);
+	else
+		template = ek_template_find(&key, packet, choice, EK_IPV6);
+	if (!template || template->state == EK_EXPIRED || !ek_takes_persistent(service, template->server))
+		return 0;
+	ek_template_tie(template, service, choice);
+	return 1;
+}
 
-		if (family == EK_IPV4)
+/* Makes a template of the choice, or gives it to the one that is there. Without room the connection stands alone. */
+static __attribute__((noinline)) int ek_template_begin(struct ek_service *service, const struct ek_packet *packet,
+							struct ek_choice *choice)
+{
+	__u32 timeout_ms = ek_template_timeout_ms(service);
+	struct ek_connection *template;
+	union ek_connection_key key;
+	long error = -1;
+
+	if (packet->family == EK_IPV4) {
+		template = ek_template_find(&key, packet, choice, EK_IPV4);
+		if (!template)
 			error = ek_template_add4(&key.four, choice->server, service->number, timeout_ms);
-		else
+	} else {
+		template = ek_template_find(&key, packet, choice, EK_IPV6);
+		if (!template)
 			error = ek_template_add6(&key.six, choice->server, service->number, timeout_ms);
-		if (!error) {
-			choice->flags = EK_CONNECTION_CONTROLLED;
-			return;
-		}
-		/* Another processor was first, or there is no room: then the connection stands alone. */
-		template = ek_connection_find(&key, family);
 	}
 	if (template && template->state != EK_EXPIRED)
 		ek_template_tie(template, service, choice);
+	else if (!error)
+		choice->flags = EK_CONNECTION_CONTROLLED;
+	return 0;
 }
 
 /*
@@ -187,18 +203,19 @@ static __always_inline void ek_schedule_persistent(struct ek_service *service, c
 static __always_inline void ek_schedule(struct ek_service *service, const struct ek_packet *packet,
 					const __u32 scheduler, struct ek_choice *choice)
 {
+	const __u32 persistent = service->flags & EK_SERVICE_PERSISTENT;
+
 	__builtin_memset(choice, 0, sizeof(*choice));
-	if (!(service->flags & EK_SERVICE_PERSISTENT)) {
-		choice->server = ek_choose(service, packet, scheduler);
-		return;
+	if (persistent) {
+		choice->control_mark = packet->service_mark;
+		choice->control_port_be = packet->service_port_be == bpf_htons(EK_FTP_PORT) ? 0 : packet->service_port_be;
+		choice->control_bits = service->netmask_bits;
+		if (ek_template_follow(service, packet, choice))
+			return;
 	}
-	choice->control_mark = packet->service_mark;
-	choice->control_port_be = packet->service_port_be == bpf_htons(EK_FTP_PORT) ? 0 : packet->service_port_be;
-	choice->control_bits = service->netmask_bits;
-	if (packet->family == EK_IPV4)
-		ek_schedule_persistent(service, packet, scheduler, choice, EK_IPV4);
-	else
-		ek_schedule_persistent(service, packet, scheduler, choice, EK_IPV6);
+	choice->server = ek_choose(service, packet, scheduler);
+	if (persistent && choice->server != EK_NO_SERVER)
+		ek_template_begin(service, packet, choice);
 }
 
 #endif

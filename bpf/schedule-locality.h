@@ -175,8 +175,8 @@ static __attribute__((noinline)) int ek_remember(const struct ek_locality_key *k
 	return bpf_map_update_elem(&localities, key, &born, BPF_ANY);
 }
 
-static __always_inline __u32 ek_choose_by_locality(struct ek_service *service, const struct ek_packet *packet,
-						   const __u32 scheduler)
+static __attribute__((noinline)) int ek_choose_by_locality(struct ek_service *service, const struct ek_packet *packet,
+							    __u32 scheduler)
 {
 	struct ek_locality_key key = { .destination = packet->destination, .service = service->number };
 	struct ek_locality *known = bpf_map_lookup_elem(&localities, &key);
