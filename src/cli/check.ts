@@ -1,5 +1,6 @@
 /** `evenkeel check`: everything that the configuration languages have to say. */
 
+import type { DirectorConfiguration } from "../config/model/virtual-server.ts";
 import { worst } from "../config/text/diagnostic.ts";
 import { diagnosticToJson, renderDiagnostic } from "../config/text/render.ts";
 import { loadFromDisk } from "../daemon/configuration-files.ts";
@@ -31,16 +32,20 @@ export function check(files: readonly string[], options: CheckOptions): void {
   if (dropped > 0) process.stdout.write(`… and ${dropped} more\n`);
   const count = (severity: string) => counted(diagnostics.filter((one) => one.severity === severity).length, severity);
   const counts = [count("error"), count("warning"), count("note")].join(", ");
-  const { vrrp, proxy } = configuration;
+  const { vrrp, director, proxy } = configuration;
   const content = [
-    ...(vrrp === undefined
+    ...(vrrp === undefined || (vrrp.instances.length === 0 && director !== undefined)
       ? []
       : [`${vrrp.instances.length} vrrp_instance, ${vrrp.syncGroups.length} vrrp_sync_group`]),
+    ...(director === undefined ? [] : [virtualServers(director)]),
     ...(proxy === undefined
       ? []
       : [`${counted(proxy.frontends.length, "frontend")}, ${counted(proxy.backends.length, "backend")}`]),
   ];
   process.stdout.write(`${sources.map((source) => source.name).join(", ")}: ${[...content, counts].join("; ")}\n`);
 }
+
+const virtualServers = ({ virtualServers }: DirectorConfiguration): string =>
+  `${virtualServers.length} virtual_server, ${virtualServers.flatMap((one) => one.realServers).length} real_server`;
 
 const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;

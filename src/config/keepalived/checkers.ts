@@ -98,6 +98,15 @@ function connecting(
     const all = inherited(context.settings, settings);
     const connection = connectionOf(draft, all, context.server, report);
     const part = own({ ...context, settings: all, connection });
+    if (connection.port === 0 && part !== undefined && part.type !== "PING_CHECK") {
+      const message = `${part.type} of ${connection.address} has no port to connect to`;
+      report.warning(
+        "keepalived/no-check-port",
+        statement.keyword,
+        message,
+        "Add connect_port, or a port to the server",
+      );
+    }
     return part && { ...scheduleOf(all, defaults), connection, ...part };
   };
 }

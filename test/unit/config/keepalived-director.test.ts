@@ -232,6 +232,15 @@ test("scripts without script security are noted once, at the first virtual serve
   assert.deepEqual(said, ["9:16 note script-security: Scripts are executed but enable_script_security is not set"]);
 });
 
+test("a check without any port is said, a ping is not one", () => {
+  const text = (checker: string) =>
+    `virtual_server fwmark 3 {\nlb_algo rr\nlb_kind NAT\nreal_server 10.0.1.1 {\n${checker} {\n}\n}\n}\n`;
+  assert.deepEqual(loadText(text("TCP_CHECK")).said, [
+    "5:1 warning no-check-port: TCP_CHECK of 10.0.1.1 has no port to connect to",
+  ]);
+  assert.deepEqual(loadText(text("PING_CHECK")).said, []);
+});
+
 test("BFD_CHECK and SCTP are refused with a reason", () => {
   assert.deepEqual(loadText(checkOf("", "BFD_CHECK {\nname b\n}")).said, [
     "7:1 error not-implemented: 'BFD_CHECK' is not implemented yet",

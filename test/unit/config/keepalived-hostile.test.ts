@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
+import { CONTEXTS } from "../../../src/config/keepalived/keywords.ts";
 import { type Loaded, load } from "../../../src/config/load.ts";
 import { renderDiagnostic } from "../../../src/config/text/render.ts";
 import { type MemoryFiles, memoryEnvironment } from "../../support/memory-files.ts";
@@ -72,6 +73,56 @@ test("random words of the language end in diagnostics that can be shown", () => 
       const { diagnostics } = loadAll({ "/k": HEAD + parts.join(" ") });
       for (const diagnostic of diagnostics) assert.ok(renderDiagnostic(diagnostic, { colour: true }).endsWith("\n"));
     }),
+  );
+});
+
+test("random lines in virtual servers end in diagnostics, and in values that a data plane can take", () => {
+  const values = [
+    "",
+    "0",
+    "1",
+    "-1",
+    "65536",
+    "99999999999",
+    "0.5",
+    "on",
+    "off",
+    "x",
+    "10.0.0.1",
+    "10.0.0.0/24",
+    "::1",
+  ];
+  const more = ["TCP", "DR", "TUN type gue port 7", "sh", "move", "A.", '"a b', "200-299", "0102", "[", "(?<a>"];
+  const value = fc.constantFrom(...values, ...more);
+  const contextLines = (context: string) => {
+    const keywords = [...(CONTEXTS.get(context) ?? [])].filter(([, { block }]) => block === undefined);
+    return fc.array(fc.tuple(fc.constantFrom(...keywords.map(([name]) => name)), value, value), { maxLength: 8 });
+  };
+  const head = fc.constantFrom("10.0.0.1 80", "::1 0", "fwmark 3", "group g", "fwmark", "x y");
+  const checker = fc.constantFrom("TCP_CHECK", "SSL_GET", "SMTP_CHECK", "DNS_CHECK", "MISC_CHECK", "UDP_CHECK", "url");
+  const check = checker.chain((name) => fc.tuple(fc.constant(name), contextLines(name)));
+  const text = (lines: readonly (readonly string[])[]) => lines.map((line) => line.join(" ")).join("\n");
+  fc.assert(
+    fc.property(
+      head,
+      contextLines("virtual_server"),
+      contextLines("real_server"),
+      check,
+      (vip, own, server, [kind, lines]) => {
+        const block = kind === "url" ? `HTTP_GET {\nurl {\n${text(lines)}\n}\n}` : `${kind} {\n${text(lines)}\n}`;
+        const { configuration } = loadAll({
+          "/k": `virtual_server_group g {\n${vip}\nfwmark 9\n}\nvirtual_server ${vip} {\n${text(own)}\nreal_server 10.0.1.1 80 {\n${text(server)}\n${block}\n}\n}\n`,
+        });
+        for (const { quorum, hysteresis, services, realServers } of configuration.director?.virtualServers ?? []) {
+          assert.ok(quorum >= 1 && hysteresis < quorum && services.length > 0 && realServers.length > 0);
+          for (const { key, settings, checkers } of realServers) {
+            assert.ok(key.port >= 0 && key.port <= 65_535 && settings.weight >= 0 && settings.weight <= 65_535);
+            for (const { delayLoop, retry, delayBeforeRetry, warmup } of checkers)
+              assert.ok(delayLoop > 0 && retry >= 0 && delayBeforeRetry >= 0 && warmup >= 0);
+          }
+        }
+      },
+    ),
   );
 });
 
