@@ -24,6 +24,9 @@ export interface Paper {
   readonly terminal: boolean;
 }
 
+/** Exit status of a listing of a service that is not there. */
+export const NOT_LISTED = 1;
+
 /** The exit status. */
 export async function answer(question: Question, plane: Plane, resolver: Resolver, paper: Paper): Promise<number> {
   switch (question.do) {
@@ -59,7 +62,7 @@ async function listServices(
   const one = named === undefined || named.kind === "sctp" ? undefined : plane.service(named);
   if (named !== undefined && one === undefined) {
     paper.err(`${NO_SUCH_SERVICE}\n`);
-    return 1;
+    return NOT_LISTED;
   }
   const services = one === undefined ? plane.services() : [one];
   if (options.json) {

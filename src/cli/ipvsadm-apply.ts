@@ -9,6 +9,7 @@ import {
   type ServiceKey,
   type ServiceSettings,
 } from "../director/plane.ts";
+import { SCHEDULERS } from "../director/rules.ts";
 
 /** Why not. `detail` is what the data plane adds, for people. */
 export interface Refusal {
@@ -36,23 +37,7 @@ const OF_SERVERS: Partial<Record<PlaneErrorCode, string>> = {
 };
 const OF_SERVICES: Partial<Record<PlaneErrorCode, string>> = { EEXIST: "Service already exists" };
 
-const SCHEDULERS: Readonly<Record<SchedulerName, true>> = {
-  rr: true,
-  wrr: true,
-  lc: true,
-  wlc: true,
-  sh: true,
-  dh: true,
-  mh: true,
-  sed: true,
-  nq: true,
-  fo: true,
-  ovf: true,
-  lblc: true,
-  lblcr: true,
-  twos: true,
-};
-const isScheduler = (name: string): name is SchedulerName => Object.hasOwn(SCHEDULERS, name);
+const isScheduler = (name: string): name is SchedulerName => (SCHEDULERS as readonly string[]).includes(name);
 
 /** undefined: done. */
 export function applyChange(plane: Plane, change: Change): Refusal | undefined {

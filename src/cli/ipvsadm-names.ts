@@ -4,7 +4,7 @@ import { lookup, lookupService } from "node:dns/promises";
 import { readFileSync } from "node:fs";
 import { type IpAddress, type Ipv4Address, parseIpv4 } from "../base/ip.ts";
 import type { Names } from "../config/ipvsadm/values.ts";
-import type { Naming } from "../director/listing.ts";
+import { addressText, type Naming } from "../director/listing.ts";
 
 export interface Resolver extends Names {
   /** Finds out what `host` answers from then on. */
@@ -23,7 +23,7 @@ export function systemResolver(services = "/etc/services"): Resolver {
   };
   return {
     host: (name) => hosts.get(name),
-    port: (name, protocol) => portNames().byName.get(`${name}/${protocol}`),
+    port: (name, protocol) => portNames().byName.get(protocol === undefined ? name : `${name}/${protocol}`),
     resolve: async (name) => {
       const found = await lookup(name, { family: 4 }).catch(() => undefined);
       hosts.set(name, parseIpv4(found?.address ?? "") ?? "unknown");
@@ -33,11 +33,11 @@ export function systemResolver(services = "/etc/services"): Resolver {
       await Promise.all(
         [...new Set(addresses)].map(async (address) => {
           const found = await lookupService(address, 0).catch(() => undefined);
-          names.set(address, found?.hostname ?? address);
+          names.set(address, found?.hostname ?? addressText(address));
         }),
       );
       return {
-        address: (address) => names.get(address) ?? address,
+        address: (address) => names.get(address) ?? addressText(address),
         port: (port, protocol) => portNames().byPort.get(`${port}/${protocol}`) ?? String(port),
       };
     },
@@ -45,7 +45,7 @@ export function systemResolver(services = "/etc/services"): Resolver {
 }
 
 interface PortNames {
-  /** `http/tcp`, aliases too. */
+  /** `http/tcp` and `http`, aliases too; the first that is listed counts. */
   readonly byName: ReadonlyMap<string, number>;
   /** `80/tcp`; the first that is listed counts. */
   readonly byPort: ReadonlyMap<string, string>;
@@ -64,7 +64,7 @@ function readPortNames(file: string): PortNames {
     const [port = "", protocol] = entry.split("/");
     if (name === undefined || protocol === undefined || !/^[0-9]{1,5}$/.test(port)) continue;
     for (const one of [name, ...aliases]) {
-      if (!byName.has(`${one}/${protocol}`)) byName.set(`${one}/${protocol}`, Number(port));
+      for (const key of [one, `${one}/${protocol}`]) if (!byName.has(key)) byName.set(key, Number(port));
     }
     if (!byPort.has(entry)) byPort.set(entry, name);
   }

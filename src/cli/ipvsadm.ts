@@ -5,7 +5,7 @@
 
 import type { Change, Command, Question } from "../config/ipvsadm/command.ts";
 import { ASK_FOR_HELP, type Parsed, parseCommandLine } from "../config/ipvsadm/parse.ts";
-import { answer, type Paper } from "./ipvsadm-answer.ts";
+import { answer, NOT_LISTED, type Paper } from "./ipvsadm-answer.ts";
 import { applyChange, type Refusal } from "./ipvsadm-apply.ts";
 import { HELP, VERSION_LINE } from "./ipvsadm-help.ts";
 import type { Resolver } from "./ipvsadm-names.ts";
@@ -123,8 +123,8 @@ interface Step {
 const endsIt = (parsed: Parsed): boolean => parsed.kind !== "command" && !(parsed.kind === "wrong" && parsed.goesOn);
 
 /**
- * Lines one after the other, as ipvsadm does: what the data plane refuses is said and left; a mistake of grammar ends it, and
- * lines before it stay done. The exit status is the last line's.
+ * Lines one after the other, as ipvsadm does: what the data plane refuses is said and left; a mistake of grammar or
+ * a listing of a service that is not there ends it, and lines before it stay done. The exit status is the last line's.
  */
 async function restore(surroundings: Surroundings): Promise<number> {
   const steps: Step[] = [];
@@ -149,6 +149,7 @@ async function restore(surroundings: Surroundings): Promise<number> {
       const step = steps[next++];
       if (step === undefined) break;
       status = await performStep(step, plane, surroundings);
+      if (status === NOT_LISTED) break;
     }
     return status;
   });

@@ -15,7 +15,15 @@ export interface Naming {
   port(port: number, protocol: string): string;
 }
 
-export const NUMBERS: Naming = { address: (address) => address, port: String };
+/** As inet_ntop(3) of glibc, which writes IPv4 within IPv6 with dots. */
+export function addressText(address: IpAddress): string {
+  const [, prefix, high, low] = /^(::(?:ffff:)?)([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(address) ?? [];
+  if (prefix === undefined || high === undefined || low === undefined) return address;
+  const bytes = [high, low].flatMap((word) => [Number.parseInt(word, 16) >> 8, Number.parseInt(word, 16) & 255]);
+  return prefix + bytes.join(".");
+}
+
+export const NUMBERS: Naming = { address: addressText, port: String };
 
 export interface ListingStyle {
   readonly view: ListingView;
@@ -98,6 +106,9 @@ function serviceFlags({ key, settings }: ServiceEntry): string {
   return words.join(" ");
 }
 
+/** A mark stands for all protocols, so its ports have no names. */
+export const protocolOf = (service: ServiceKey): string => (service.kind === "mark" ? "" : service.protocol);
+
 /** undefined: no flag is set. With sh and mh the third flag has no name, and ipvsadm prints none. */
 export function schedulerFlagWords({ scheduler, flags }: ServiceEntry["settings"]): string | undefined {
   if (!flags.fallback && !flags.port && !flags.flag3) return undefined;
@@ -119,7 +130,7 @@ const METHODS: Readonly<Record<ForwardMethod, string>> = { nat: "Masq", dr: "Rou
 
 function serverLine(server: ServerEntry, service: ServiceKey, style: ListingStyle): string {
   const { key, settings } = server;
-  const full = endpoint(key, service.kind === "mark" ? "tcp" : service.protocol, style.naming);
+  const full = endpoint(key, protocolOf(service), style.naming);
   // ipvsadm 1.31 cuts what is too long for its column, but for IPv6.
   const head = `  -> ${left(28, isIpv6(key.address) ? full : full.slice(0, 28))}`;
   const numbers = numbersOf(server, style);

@@ -90,7 +90,7 @@ export const effectiveLowerThreshold = ({ upperThreshold, lowerThreshold }: Serv
 /** inet_addr_type's RTN_LOCAL or RTN_UNICAST; for IPv6 global unicast, as link-local needs an interface. */
 function isUnicast(address: IpAddress): boolean {
   const [first = 0, second = 0, ...rest] = ipToBytes(address);
-  if (isIpv4(address)) return first !== 0 && first < 224;
+  if (isIpv4(address)) return first !== 0 && (first < 224 || first >= 240) && address !== "255.255.255.255";
   if (first === 0xff || (first === 0xfe && (second & 0xc0) === 0x80)) return false;
   return first !== 0 || second !== 0 || rest.some((byte) => byte !== 0);
 }

@@ -6,7 +6,7 @@
  * above 2147483647 as the number that can be read again. Counters, connections and owners are not saved.
  */
 
-import { endpoint, type Naming, netmaskText, schedulerFlagWords } from "./listing.ts";
+import { endpoint, type Naming, netmaskText, protocolOf, schedulerFlagWords } from "./listing.ts";
 import { sortedServers, sortedServices } from "./listing-order.ts";
 import type { ServerEntry, ServerSettings, ServiceEntry, ServiceKey, Timeouts } from "./plane.ts";
 
@@ -66,8 +66,12 @@ const METHOD_OPTIONS = { nat: "-m", dr: "-g", tun: "-i" };
 const CHECKSUM_OPTIONS = { none: "--tun-nocsum", checksum: "--tun-csum", remote: "--tun-remcsum" };
 
 function serverWords({ key, settings }: ServerEntry, service: ServiceKey, naming: Naming): string {
-  const protocol = service.kind === "mark" ? "tcp" : service.protocol;
-  const words = [endpoint(key, protocol, naming), METHOD_OPTIONS[settings.method], "-w", String(settings.weight)];
+  const words = [
+    endpoint(key, protocolOf(service), naming),
+    METHOD_OPTIONS[settings.method],
+    "-w",
+    String(settings.weight),
+  ];
   if (settings.method === "tun") words.push(...tunnelWords(settings.tunnel));
   if (settings.upperThreshold > 0) words.push("-x", String(settings.upperThreshold));
   if (settings.lowerThreshold > 0) words.push("-y", String(settings.lowerThreshold));

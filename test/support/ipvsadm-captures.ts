@@ -46,15 +46,19 @@ const PORTS: Readonly<Record<string, number>> = {
 
 export const namesOf: Names = {
   host: (name) => (parseIpv4(CAPTURE.hosts[name.toLowerCase()] ?? "") as Ipv4Address | undefined) ?? "unknown",
-  port: (name, protocol) => PORTS[`${name}/${protocol}`],
+  port: (name, protocol) => PORTS[`${name}/${protocol ?? "tcp"}`],
 };
 
 export const capturedHosts = (): Readonly<Record<string, string>> => CAPTURE.hosts;
 
-/** Command lines that are answered differently on purpose; docs/reference/ipvsadm.md says why. */
-export const DIFFERENT: ReadonlyMap<string, string> = new Map([
-  ["-A -t 10.0.0.22:80 -p -M 255.255.0.255", "a mask with gaps"],
-  ["-A -t 10.0.0.23:80 -p -M 24", "a mask with gaps"],
-  ["-A -t 10.0.0.46:80 -s sh -b ,", "ipvsadm crashes"],
-  ["-S --nosort", "an option of ours"],
-]);
+export function portsByNumber(): ReadonlyMap<string, string> {
+  const names = new Map<string, string>();
+  for (const [entry, port] of Object.entries(PORTS)) {
+    const [name = "", protocol = ""] = entry.split("/");
+    if (!names.has(`${port}/${protocol}`)) names.set(`${port}/${protocol}`, name);
+  }
+  return names;
+}
+
+/** Its command lines are answered differently on purpose; docs/reference/ipvsadm.md says why. */
+export const DIFFERENT = "answered differently here";

@@ -51,8 +51,8 @@ export class Draft {
     this.server = { address: ANY, port: 0 };
   }
 
-  has(name: string): boolean {
-    return this.given.has(name as OptionName);
+  has(name: OptionName): boolean {
+    return this.given.has(name);
   }
 
   get persistent(): boolean {
@@ -180,7 +180,7 @@ export class Draft {
 
   #takeServer(text: string): Mistake {
     const { service } = this;
-    const protocol = service.kind === "address" ? service.protocol : service.kind === "sctp" ? "sctp" : "tcp";
+    const protocol = service.kind === "address" ? service.protocol : service.kind === "sctp" ? "sctp" : undefined;
     const found = parseEndpoint(text, protocol, this.#names);
     if (found instanceof NameWanted) return found;
     if (found === undefined) return "illegal real server address[:port] specified";

@@ -7,7 +7,14 @@
 
 import type { Command, ListingView, ListOptions, NamedService, ServiceWords } from "./command.ts";
 import { Draft } from "./draft.ts";
-import { brokenRule, COMMAND_RULES, type CommandName, TUNNEL_OPTIONS, TUNNEL_RULES } from "./options.ts";
+import {
+  brokenRule,
+  COMMAND_RULES,
+  type CommandName,
+  type OptionName,
+  TUNNEL_OPTIONS,
+  TUNNEL_RULES,
+} from "./options.ts";
 import { LONGEST_TIMEOUT, type Names, NameWanted, numberIn } from "./values.ts";
 import { WordReader } from "./words.ts";
 
@@ -61,22 +68,24 @@ export function parseCommandLine(elements: readonly string[], names: Names): Par
   }
 
   const others = reader.others;
-  const timeouts = [];
+  if (name === "set" && others.length < 3) return wrong("--set option requires 3 timeout values");
+  const timeouts: number[] = [];
   for (const text of name === "set" ? others.splice(0, 3) : []) {
     const seconds = numberIn(text, 0, LONGEST_TIMEOUT);
     if (seconds === undefined) return wrong(`invalid timeout value \`${text}' specified`);
     timeouts.push(seconds);
   }
-  const [tcp, tcpFin, udp] = timeouts;
-  if (name === "set" && udp === undefined) return wrong("--set option requires 3 timeout values");
   if (others[0] !== undefined) return wrong(`unexpected argument ${others[0]}`);
 
+  const flags = draft.schedulerFlags();
+  if (typeof flags === "string") return wrong(flags);
   const broken = brokenRule(COMMAND_RULES[name], draft.given, `'${name}' command`, "with") ?? mistakeOf(name, draft);
   if (broken !== undefined) return wrong(broken);
+  const [tcp = 0, tcpFin = 0, udp = 0] = timeouts;
   const role = first.argument === "backup" ? "backup" : "master";
   return {
     kind: "command",
-    command: commandOf(name, draft, role, { tcp: tcp ?? 0, tcpFin: tcpFin ?? 0, udp: udp ?? 0 }),
+    command: commandOf(name, draft, role, flags, { tcp, tcpFin, udp }),
   };
 }
 
@@ -92,13 +101,19 @@ function mistakeOf(name: CommandName, draft: Draft): string | undefined {
     case "edit-server":
       return serverMistake(draft);
     case "list":
-      return ["connection", "timeout", "daemon"].some((one) => draft.has(one)) &&
-        ["stats", "rate", "thresholds"].some((one) => draft.has(one))
-        ? "options conflicts in the list command"
-        : undefined;
+      return listMistake(draft);
     default:
       return undefined;
   }
+}
+
+/** Columns are a matter of services, but for those of persistence engines. */
+function listMistake(draft: Draft): string | undefined {
+  const hasOne = (...names: OptionName[]) => names.some((name) => draft.has(name));
+  const conflict =
+    (hasOne("connection", "timeout", "daemon") && hasOne("stats", "rate", "thresholds")) ||
+    (hasOne("timeout", "daemon") && draft.has("persistent-conn"));
+  return conflict ? "options conflicts in the list command" : undefined;
 }
 
 function serviceMistake(draft: Draft): string | undefined {
@@ -109,18 +124,16 @@ function serviceMistake(draft: Draft): string | undefined {
   if (draft.has("ops") && service.kind !== "mark" && !(service.kind === "address" && service.protocol === "udp")) {
     return "One-Packet Scheduling is only for UDP virtual services";
   }
-  const flags = draft.schedulerFlags();
-  if (typeof flags === "string") return flags;
   return draft.netmaskBits === undefined ? "illegal virtual server persistent mask specified" : undefined;
 }
 
 function serverMistake(draft: Draft): string | undefined {
   const tunnel = new Set([...draft.given].filter((one) => TUNNEL_OPTIONS.has(one)));
   if (draft.method !== "tun") {
-    if (tunnel.size > 0) return "Tunnel options conflict with forward method";
-    return draft.families.service === draft.families.server
-      ? undefined
-      : "Different address family is allowed only for tunneling servers";
+    if (draft.families.service !== draft.families.server) {
+      return "Different address family is allowed only for tunneling servers";
+    }
+    return tunnel.size > 0 ? "Tunnel options conflict with forward method" : undefined;
   }
   const type = draft.tunnelType;
   return brokenRule(TUNNEL_RULES[type], tunnel, `'${type}' tunnel type`, "with");
@@ -130,12 +143,13 @@ function commandOf(
   name: CommandName,
   draft: Draft,
   role: "master" | "backup",
+  flags: ServiceWords["flags"],
   timeouts: { tcp: number; tcpFin: number; udp: number },
 ): Command {
   switch (name) {
     case "add-service":
     case "edit-service":
-      return { do: name, service: draft.service, words: serviceWords(draft) };
+      return { do: name, service: draft.service, words: serviceWords(draft, flags) };
     case "add-server":
     case "edit-server":
       return { do: name, service: draft.service, server: draft.serverKey(), settings: draft.serverSettings() };
@@ -184,14 +198,13 @@ function listOf(draft: Draft): Command {
 const VIEWS = ["stats", "rate", "thresholds", "persistent-conn", "tun-info"] as const;
 const viewOf = (draft: Draft): ListingView => VIEWS.find((view) => draft.has(view)) ?? "plain";
 
-function serviceWords(draft: Draft): ServiceWords {
-  const flags = draft.schedulerFlags();
+function serviceWords(draft: Draft, flags: ServiceWords["flags"]): ServiceWords {
   return {
     scheduler: draft.scheduler,
     persistence: draft.persistence,
     netmaskBits: draft.netmaskBits ?? 0,
     onePacket: draft.has("ops"),
-    flags: typeof flags === "string" ? { fallback: false, port: false, flag3: false } : flags,
+    flags,
     engine: draft.engine,
     onServerDown: draft.onServerDown,
   };

@@ -12,8 +12,8 @@ export const LONGEST_TIMEOUT = 31 * 86_400;
 export interface Names {
   /** IPv4 only, as gethostbyname(3). `unknown`: there is no such host; undefined: not asked yet. */
   host(name: string): Ipv4Address | "unknown" | undefined;
-  /** services(5). */
-  port(name: string, protocol: string): number | undefined;
+  /** services(5); undefined: of whichever protocol. */
+  port(name: string, protocol: string | undefined): number | undefined;
 }
 
 /** A name that must be looked up before the command line can be understood. */
@@ -77,7 +77,11 @@ export interface Endpoint {
 /**
  * `HOST[:PORT]`, `IPV6`, `[IPV6]:PORT`. As in ipvsadm, brackets want a port, and an IPv4 address in brackets loses it.
  */
-export function parseEndpoint(text: string, protocol: string, names: Names): Endpoint | NameWanted | undefined {
+export function parseEndpoint(
+  text: string,
+  protocol: string | undefined,
+  names: Names,
+): Endpoint | NameWanted | undefined {
   if (text.startsWith("[")) {
     const close = text.indexOf("]");
     if (close < 0 || text[close + 1] !== ":") return undefined;
@@ -111,5 +115,5 @@ function hostOf(host: string, names: Names): Ipv4Address | NameWanted | undefine
   return found === "unknown" ? undefined : found;
 }
 
-const portOf = (text: string, protocol: string, names: Names): number | undefined =>
+const portOf = (text: string, protocol: string | undefined, names: Names): number | undefined =>
   numberIn(text, 0, 65_535) ?? names.port(text, protocol);
