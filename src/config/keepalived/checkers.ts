@@ -5,13 +5,11 @@
  * BFD_CHECK is known and refused: there is no BFD here.
  */
 
-import type { IpAddress } from "../../base/ip.ts";
 import { type Duration, seconds } from "../../base/time.ts";
-import type { Checker, CheckSchedule, ConnectingChecker, DnsRecordType } from "../model/virtual-server.ts";
+import type { Checker, CheckSchedule, DnsRecordType } from "../model/virtual-server.ts";
 import type { ScriptCommand, ScriptUser } from "../model/vrrp.ts";
-import { type ConnectionDraft, connectionHandlers, connectionOf, noConnection } from "./check-connection.ts";
+import { connectionHandlers, noConnection } from "./check-connection.ts";
 import {
-  type CheckSettings,
   inherited,
   LONGEST_SECONDS,
   noSettings,
@@ -19,7 +17,8 @@ import {
   scheduleOf,
   settingHandlers,
 } from "./check-settings.ts";
-import { readHttpCheck, type SslFiles } from "./http-check.ts";
+import { type CheckerDraft, connecting } from "./checker-draft.ts";
+import { readHttpCheck } from "./http-check.ts";
 import { quote, type Report } from "./report.ts";
 import { commandOf, scriptUser } from "./script.ts";
 import type { KnownTrackFiles } from "./track-file.ts";
@@ -27,23 +26,6 @@ import type { Statement, Word } from "./tree.ts";
 import { readUdpCheck } from "./udp-check.ts";
 import { integer } from "./values.ts";
 import { type Handlers, walk } from "./walk.ts";
-
-/** What a checker takes from its real server and virtual server. */
-export interface CheckContext {
-  readonly settings: CheckSettings;
-  readonly server: { readonly address: IpAddress; readonly port: number };
-  readonly ssl: SslFiles;
-}
-
-/** Undefined when the block says nothing that could be checked; why is in the report already. */
-export type CheckerDraft = (context: CheckContext) => Checker | undefined;
-
-/** What `own` adds to the common part of a checker that connects. */
-export type OwnPart = (
-  context: CheckContext & { readonly connection: { readonly address: IpAddress; readonly port: number } },
-) => DistributiveOmit<ConnectingChecker, "connection"> | undefined;
-
-type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
 const ONE_SECOND: RetryDefaults = { retry: 1, delayBeforeRetry: seconds(1) };
 const HTTP: RetryDefaults = { retry: 1, delayBeforeRetry: seconds(3) };
@@ -80,34 +62,6 @@ export function checkerHandlers(
     },
     MISC_CHECK: (statement) => add(readMiscCheck(statement, report)),
     FILE_CHECK: (statement) => add(readFileCheck(statement, files, report)),
-  };
-}
-
-function connecting(
-  statement: Statement,
-  defaults: RetryDefaults,
-  more: Handlers,
-  own: OwnPart,
-  report: Report,
-  settings: CheckSettings = noSettings(),
-  draft: ConnectionDraft = noConnection(),
-): CheckerDraft {
-  const handlers = { ...settingHandlers(settings, 0, report), ...connectionHandlers(draft, report), ...more };
-  walk(statement.block ?? [], statement.keyword.text, handlers, report);
-  return (context) => {
-    const all = inherited(context.settings, settings);
-    const connection = connectionOf(draft, all, context.server, report);
-    const part = own({ ...context, settings: all, connection });
-    if (connection.port === 0 && part !== undefined && part.type !== "PING_CHECK") {
-      const message = `${part.type} of ${connection.address} has no port to connect to`;
-      report.warning(
-        "keepalived/no-check-port",
-        statement.keyword,
-        message,
-        "Add connect_port, or a port to the server",
-      );
-    }
-    return part && { ...scheduleOf(all, defaults), connection, ...part };
   };
 }
 

@@ -9,7 +9,7 @@
 import type { DirectorConfiguration, DirectorGlobal, NotifyFifo, VirtualServer } from "../model/virtual-server.ts";
 import type { ScriptCommand, ScriptUser, VrrpGlobal } from "../model/vrrp.ts";
 import { noSettings } from "./check-settings.ts";
-import type { SslFiles } from "./http-check.ts";
+import type { SslFiles } from "./checker-draft.ts";
 import { quote, type Report } from "./report.ts";
 import { commandOf, scriptUser } from "./script.ts";
 import { KnownTrackFiles } from "./track-file.ts";

@@ -3,20 +3,12 @@
 import { type IpAddress, isIpv4 } from "../../base/ip.ts";
 import type { HttpCheck, HttpCheckUrl } from "../model/virtual-server.ts";
 import type { CheckSettings } from "./check-settings.ts";
-import type { OwnPart } from "./checkers.ts";
+import type { OwnPart } from "./checker-draft.ts";
 import { type RegexDraft, regexHandlers, regexOf } from "./http-regex.ts";
 import { quote, type Report } from "./report.ts";
 import type { Statement, Word } from "./tree.ts";
 import { flag } from "./values.ts";
 import { type Handlers, walk } from "./walk.ts";
-
-/** The `SSL` block: files that an SSL_GET shows. */
-export interface SslFiles {
-  readonly ca: string | undefined;
-  readonly certificate: string | undefined;
-  readonly key: string | undefined;
-  readonly password: string | undefined;
-}
 
 interface UrlDraft extends RegexDraft {
   path: string | undefined;

@@ -41,7 +41,9 @@ const CHECKSUMS: Readonly<Record<string, Tunnel["checksum"]>> = {
   remcsum: "remote",
 };
 
-export const IPIP: Tunnel = { type: "ipip", port: 0, checksum: "none" };
+const IPIP: Tunnel = { type: "ipip", port: 0, checksum: "none" };
+/** What holds without `lb_kind`. */
+export const NAT: Method = { method: "nat", tunnel: IPIP };
 
 /** `ADDRESS [PORT]`; undefined when either is impossible. `kind`: for messages, "virtual server" and the like. */
 export function endpoint(words: readonly Word[], kind: string, report: Report): Endpoint | undefined {

@@ -2,8 +2,8 @@
 
 import type { RealServer } from "../model/virtual-server.ts";
 import { type CheckSettings, inherited } from "./check-settings.ts";
-import type { SslFiles } from "./http-check.ts";
-import { IPIP, type Method, serviceName } from "./lvs-words.ts";
+import type { SslFiles } from "./checker-draft.ts";
+import { NAT, serviceName } from "./lvs-words.ts";
 import type { RealServerDraft } from "./real-server.ts";
 import { quote, type Report } from "./report.ts";
 import { familyOf, type ServedService } from "./services.ts";
@@ -14,7 +14,6 @@ interface Handed {
   readonly settings: CheckSettings;
 }
 
-const NAT: Method = { method: "nat", tunnel: IPIP };
 const DEFAULT_WEIGHT = 1;
 
 /** In file order, each once, without those that could not be reached. */

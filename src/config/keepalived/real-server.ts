@@ -3,7 +3,8 @@
 import type { IpAddress } from "../../base/ip.ts";
 import type { ScriptCommand } from "../model/vrrp.ts";
 import { type CheckSettings, noSettings, settingHandlers } from "./check-settings.ts";
-import { type CheckerDraft, checkerHandlers } from "./checkers.ts";
+import type { CheckerDraft } from "./checker-draft.ts";
+import { checkerHandlers } from "./checkers.ts";
 import { endpoint, type Method, methodOf } from "./lvs-words.ts";
 import { quote, type Report } from "./report.ts";
 import { commandOf } from "./script.ts";

@@ -1,6 +1,6 @@
 /** `UDP_CHECK` (keepalived.conf(5)): what is sent, and which answer is asked for. */
 
-import type { OwnPart } from "./checkers.ts";
+import type { OwnPart } from "./checker-draft.ts";
 import { quote, type Report } from "./report.ts";
 import type { Word } from "./tree.ts";
 import { integer } from "./values.ts";

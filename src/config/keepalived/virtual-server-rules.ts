@@ -6,8 +6,8 @@
 import type { ServiceKey } from "../../director/plane.ts";
 import type { SorryServer, VirtualServer } from "../model/virtual-server.ts";
 import { type CheckSettings, inherited } from "./check-settings.ts";
-import type { SslFiles } from "./http-check.ts";
-import { IPIP, type Method } from "./lvs-words.ts";
+import type { SslFiles } from "./checker-draft.ts";
+import { NAT } from "./lvs-words.ts";
 import { completeQuorum } from "./quorum.ts";
 import { completeRealServers } from "./real-server-rules.ts";
 import { quote, type Report } from "./report.ts";
@@ -22,7 +22,6 @@ export interface CompletionContext {
   readonly settings: CheckSettings;
 }
 
-const NAT: Method = { method: "nat", tunnel: IPIP };
 const DEFAULT_PERSISTENCE_SECONDS = 360;
 
 /** Undefined when keepalived would ignore it, or it asks for what is not implemented; why is in the report. */
