@@ -5,14 +5,16 @@ import type { Checker, RealServer, VirtualServer } from "../config/model/virtual
 import type { ServerKey, ServiceKey } from "../director/plane.ts";
 import type { ProbeResult } from "./checker.ts";
 
-/** `[10.0.0.1]:tcp:80`; without a protocol, that of a firewall mark, `[10.0.0.1]:80`. */
+/** `[10.0.0.1]:tcp:80`; without a protocol `[10.0.0.1]:80`. */
 export function endpointName(address: IpAddress, port: number, protocol: string | undefined): string {
   return protocol === undefined ? `[${address}]:${port}` : `[${address}]:${protocol}:${port}`;
 }
 
-/** As log lines, events and `evenkeel status` call a real server. */
-export const serverName = (virtual: VirtualServer, { address, port }: ServerKey): string =>
-  endpointName(address, port, protocolOf(virtual.services[0]));
+/** As log lines, events and `evenkeel status` call a real server: `[10.0.1.1]:tcp:80`; by firewall mark `[10.0.1.1]:none:0`. */
+export function serverName({ services: [service] }: VirtualServer, { address, port }: ServerKey): string {
+  if (service?.kind !== "address") return endpointName(address, port, "none");
+  return endpointName(address, port === 0 ? service.port : port, service.protocol);
+}
 
 const protocolOf = (service: ServiceKey | undefined): string | undefined =>
   service?.kind === "address" ? service.protocol : undefined;

@@ -5,9 +5,10 @@
  */
 
 import { spawnSync } from "node:child_process";
-import { closeSync, constants, lstatSync, openSync, writeSync } from "node:fs";
+import { chownSync, closeSync, constants, lstatSync, openSync, writeSync } from "node:fs";
 import { seconds } from "../../base/time.ts";
 import type { NotifyFifo } from "../../config/model/virtual-server.ts";
+import { lookupGroup, lookupUser } from "../../sys/privileges.ts";
 import type { Log } from "../log/log.ts";
 import type { ScriptRunner } from "../scripts/script-runner.ts";
 
@@ -53,7 +54,7 @@ export class NotifyFifos {
 
   #start(fifo: NotifyFifo): void {
     try {
-      if (lstatSync(fifo.path, { throwIfNoEntry: false }) === undefined) spawnSync("mkfifo", ["-m", "0600", fifo.path]);
+      if (lstatSync(fifo.path, { throwIfNoEntry: false }) === undefined) make(fifo);
       if (!lstatSync(fifo.path).isFIFO()) throw new Error("it is not a named pipe");
       // Open for both, so that a reader may come later and leave again.
       const fd = openSync(fifo.path, constants.O_RDWR | constants.O_NONBLOCK);
@@ -76,6 +77,13 @@ export class NotifyFifos {
       await new Promise((resolve) => setTimeout(resolve, RESTART_MS).unref());
     }
   }
+}
+
+/** Only root can give it to somebody else. */
+function make({ path, user }: NotifyFifo): void {
+  spawnSync("mkfifo", ["-m", "0600", path]);
+  const owner = user === undefined || process.getuid?.() !== 0 ? undefined : lookupUser(user.user);
+  if (owner !== undefined) chownSync(path, owner.uid, lookupGroup(user?.group ?? "") ?? owner.gid);
 }
 
 const describe = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -6,9 +6,10 @@
  * should be there in its place.
  */
 
+import { isDeepStrictEqual } from "node:util";
 import { between, type Instant, inMilliseconds } from "../../base/time.ts";
 import type { VirtualServer } from "../../config/model/virtual-server.ts";
-import { type Plane, PlaneError, type ServiceKey, type ServiceSettings } from "../../director/plane.ts";
+import { type Plane, PlaneError, type ServerKey, type ServiceKey, type ServiceSettings } from "../../director/plane.ts";
 import type { ProbeResult } from "../../health/checker.ts";
 import { serverName } from "../../health/checker-lines.ts";
 import { IDLE, nextDeadline, reconfigure, transition, type VirtualServerRules } from "../../health/virtual-server.ts";
@@ -18,6 +19,7 @@ import type {
   VirtualServerOutput,
   VirtualServerState,
 } from "../../health/virtual-server-messages.ts";
+import { sameKey } from "../../health/virtual-server-pool.ts";
 import type { EventBody } from "../events.ts";
 import type { Log } from "../log/log.ts";
 import type { NotifyQueue } from "../scripts/notify-queue.ts";
@@ -83,7 +85,7 @@ export class VirtualServerDriver {
     this.#announce();
     this.handle({
       type: "start",
-      present: left?.servers.map(({ key, settings }) => ({ key, settings })),
+      present: left?.servers.map(({ key, settings }) => ({ key: this.#configured(key), settings })),
       random: random(),
     });
     // What was made by hand under the same name is the daemon's from now on.
@@ -146,19 +148,19 @@ export class VirtualServerDriver {
         this.#services = [];
         break;
       case "add-server":
-        this.#each((key) => plane.addServer(key, output.member.key, output.member.settings));
+        this.#each((key) => plane.addServer(key, keyIn(key, output.member.key), output.member.settings));
         break;
       case "edit-server":
-        this.#each((key) => plane.editServer(key, output.member.key, output.member.settings));
+        this.#each((key) => plane.editServer(key, keyIn(key, output.member.key), output.member.settings));
         break;
       case "delete-server":
-        this.#each((key) => plane.deleteServer(key, output.key));
+        this.#each((key) => plane.deleteServer(key, keyIn(key, output.key)));
         break;
       case "replace-servers":
-        this.#each((key) => plane.replaceServers(key, output.members));
+        this.#each((key) => this.#replace(key, output.members));
         break;
       case "reset-connections":
-        this.#each((key) => this.#reset(key, output.member));
+        this.#each((key) => this.#reset(key, memberIn(key, output.member)));
         break;
       case "probe":
         this.#probe(output.server, output.checker, output.step);
@@ -216,10 +218,25 @@ export class VirtualServerDriver {
     this.#services = this.#parameters.services;
     this.#attempt(() => {
       for (const key of this.#services) {
-        if (plane.service(key) === undefined) plane.addService(key, settings);
-        else plane.editService(key, settings);
+        const there = plane.service(key)?.settings;
+        if (there === undefined) plane.addService(key, settings);
+        else if (!sameSettings(there, settings)) plane.editService(key, settings);
       }
     });
+  }
+
+  #replace(service: ServiceKey, members: readonly PoolMember[]): void {
+    const placed = members.map((member) => memberIn(service, member));
+    this.#surroundings.plane.replaceServers(service, placed);
+  }
+
+  /** As the configuration calls a server that the table has: with port 0 where it leaves the port to the service. */
+  #configured(key: ServerKey): ServerKey {
+    const { realServers, sorryServer } = this.#parameters;
+    const known = [...realServers, ...(sorryServer === undefined ? [] : [sorryServer])].map((one) => one.key);
+    return known.some((one) => sameKey(one, key))
+      ? key
+      : (known.find((one) => one.port === 0 && one.address === key.address) ?? key);
   }
 
   #settings(): ServiceSettings {
@@ -252,7 +269,7 @@ export class VirtualServerDriver {
   #putRight(): void {
     this.#putServices();
     this.#attempt(() => {
-      for (const key of this.#services) this.#surroundings.plane.replaceServers(key, this.#state.pool);
+      for (const key of this.#services) this.#replace(key, this.#state.pool);
     });
   }
 
@@ -274,4 +291,13 @@ export class VirtualServerDriver {
   }
 }
 
+/** A server of this service: port 0 stands for the service's own. */
+export const keyIn = (service: ServiceKey, key: ServerKey): ServerKey =>
+  key.port === 0 && service.kind === "address" ? { ...key, port: service.port } : key;
+const memberIn = (service: ServiceKey, { key, settings }: PoolMember): PoolMember => ({
+  key: keyIn(service, key),
+  settings,
+});
+
+const sameSettings = (a: ServiceSettings, b: ServiceSettings): boolean => isDeepStrictEqual({ ...a }, { ...b });
 export const nameOf = (key: ServiceKey): string => JSON.stringify(key, Object.keys(key).sort());

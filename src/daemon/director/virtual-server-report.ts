@@ -2,10 +2,11 @@
 
 import type { Instant } from "../../base/time.ts";
 import type { VirtualServer } from "../../config/model/virtual-server.ts";
-import type { Plane, ServerEntry, ServiceKey, TableStatus } from "../../director/plane.ts";
+import type { Plane, ServerEntry, ServerKey, ServiceKey, TableStatus } from "../../director/plane.ts";
 import { checkerName, serverName } from "../../health/checker-lines.ts";
 import type { DrainState, VirtualServerState } from "../../health/virtual-server-messages.ts";
 import { liveWeight, sameKey, weightOf } from "../../health/virtual-server-pool.ts";
+import { keyIn } from "./virtual-server-driver.ts";
 
 export interface DirectorReport {
   readonly virtualServers: readonly VirtualServerReport[];
@@ -66,7 +67,6 @@ export function virtualServerReport(
   state: VirtualServerState,
   plane: Plane,
 ): VirtualServerReport {
-  const entries = virtual.services.flatMap((key) => plane.service(key)?.servers ?? []);
   const { sorryServer } = virtual;
   return {
     name: virtual.name,
@@ -87,7 +87,7 @@ export function virtualServerReport(
       const one = state.servers[index];
       if (one === undefined) return [];
       const pooled = state.pool.find(({ key }) => sameKey(key, server.key));
-      const counted = entries.filter(({ key }) => sameKey(key, server.key));
+      const counted = entriesOf(virtual, server.key, plane);
       const sum = (count: (entry: ServerEntry) => number) => counted.reduce((total, entry) => total + count(entry), 0);
       return [
         {
@@ -129,6 +129,12 @@ export function tableReport({ capacity, connections, halfOpen, refusedFull, reas
   );
   return { capacity, connections, halfOpen, refusedFull: Number(refusedFull), reasons: Object.fromEntries(counted) };
 }
+
+/** A server as the table has it, in each of the services. */
+export const entriesOf = (virtual: VirtualServer, key: ServerKey, plane: Plane): ServerEntry[] =>
+  virtual.services.flatMap(
+    (service) => plane.service(service)?.servers.filter((one) => sameKey(one.key, keyIn(service, key))) ?? [],
+  );
 
 /** `TCP 10.0.0.1:80`, `FWM 3`. */
 function serviceName(key: ServiceKey): string {

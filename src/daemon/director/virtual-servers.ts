@@ -8,10 +8,8 @@
 import { fail, ok, type Result } from "../../base/result.ts";
 import type { Duration, Instant } from "../../base/time.ts";
 import type { DirectorConfiguration, VirtualServer } from "../../config/model/virtual-server.ts";
-import type { ServerEntry } from "../../director/plane.ts";
 import { fileResult, type ProbeResult } from "../../health/checker.ts";
 import { serverName } from "../../health/checker-lines.ts";
-import { sameKey } from "../../health/virtual-server-pool.ts";
 import type { EventBody } from "../events.ts";
 import type { Log } from "../log/log.ts";
 import { NotifyQueue } from "../scripts/notify-queue.ts";
@@ -21,7 +19,7 @@ import { NotifyFifos } from "./notify-fifos.ts";
 import { startProbe } from "./probes/start.ts";
 import { TrackFiles } from "./track-files.ts";
 import { type DirectorPlane, nameOf, VirtualServerDriver } from "./virtual-server-driver.ts";
-import { type DirectorReport, tableReport, virtualServerReport } from "./virtual-server-report.ts";
+import { type DirectorReport, entriesOf, tableReport, virtualServerReport } from "./virtual-server-report.ts";
 
 export interface VirtualServersOptions {
   readonly configuration: DirectorConfiguration;
@@ -246,12 +244,8 @@ export class VirtualServers {
   }
 
   #connectionsOf(virtual: VirtualServer, index: number): { active: number; inactive: number } {
-    const { plane } = this.#options;
     const key = virtual.realServers[index]?.key;
-    const entries = virtual.services.flatMap(
-      (service): readonly ServerEntry[] => plane.service(service)?.servers ?? [],
-    );
-    const counted = entries.filter((one) => key !== undefined && sameKey(one.key, key));
+    const counted = key === undefined ? [] : entriesOf(virtual, key, this.#options.plane);
     return {
       active: counted.reduce((sum, one) => sum + one.active, 0),
       inactive: counted.reduce((sum, one) => sum + one.inactive, 0),
