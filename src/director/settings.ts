@@ -28,6 +28,12 @@ const DEFAULT_SECONDS = {
 /** Names of `enum ek_state`. */
 export const STATES: readonly string[] = Object.keys(DEFAULT_SECONDS);
 
+export const DEFAULT_TIMEOUTS: Timeouts = {
+  tcp: DEFAULT_SECONDS.EK_ESTABLISHED,
+  tcpFin: DEFAULT_SECONDS.EK_FIN_WAIT,
+  udp: DEFAULT_SECONDS.EK_UDP,
+};
+
 /** 31 days, what ipvsadm allows. */
 const LONGEST_SECONDS = 2_678_400;
 

@@ -223,9 +223,9 @@ export class Tables implements Plane {
 
   /** What of the data plane is needed: programs while there are services, rules for marks. */
   needs(): { readonly services: number; readonly marks: readonly { readonly mark: number; readonly family: 4 | 6 }[] } {
-    return this.#look(({ inventory: { services } }) => ({
+    return this.#look(({ inventory: { services, marks } }) => ({
       services: services.size,
-      marks: Array.from(services.values()).flatMap(({ key }) => (key.kind === "mark" ? [key] : [])),
+      marks: marks ? Array.from(services.values()).flatMap(({ key }) => (key.kind === "mark" ? [key] : [])) : [],
     }));
   }
 

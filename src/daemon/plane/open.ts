@@ -5,53 +5,70 @@
  * open at once: `evenkeel ipvsadm` beside the director. One daemon at most holds it. Synchronous, as all of `Plane` is.
  */
 
-import type { Plane, ServerKey, ServerSettings, ServiceKey } from "../../director/plane.ts";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { SystemError } from "../../sys/addon.ts";
+import { bpfProblem, probeBpf } from "../../sys/bpf-probe.ts";
+import { ensureBpffs } from "../../sys/bpffs.ts";
+import { tryLockFile } from "../../sys/lock-file.ts";
+import { ChangeLock } from "./change-lock.ts";
+import { type OpenedPlane, type PlaneOptions, PlaneUnavailable } from "./opened-plane.ts";
+import { PinnedPlane } from "./pinned-plane.ts";
+import { Pins, planePlace } from "./place.ts";
 
-export interface PlaneOptions {
-  /** `daemon`: holds the plane until `close`; a second one is refused. `command`: beside whoever holds it. */
-  readonly role: "daemon" | "command";
-  /** Mount point of our bpffs; `$EVENKEEL_RUN/bpf` or /run/evenkeel/bpf when missing. */
-  readonly directory?: string | undefined;
-  /** Connections that each of the two tables (IPv4, IPv6) holds; counts when the plane is loaded afresh. */
-  readonly capacity?: number | undefined;
-  /** Remarks for a log or for standard error: adopted, loaded, upgraded, copied from another layout. */
-  readonly say?: ((text: string) => void) | undefined;
-}
-
-/** Why there is no plane; `message` names what is missing or who holds it. */
-export class PlaneUnavailable extends Error {
-  readonly reason: "kernel" | "permission" | "held";
-
-  constructor(reason: PlaneUnavailable["reason"], message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = "PlaneUnavailable";
-    this.reason = reason;
-  }
-}
-
-export interface OpenedPlane extends Plane, Disposable {
-  /**
-   * Makes these the service's servers, in scheduling order: those that stay keep counters and connections, others are added
-   * or deleted, all in one step. ESRCH, and the codes of `addServer`.
-   */
-  replaceServers(
-    service: ServiceKey,
-    servers: readonly { readonly key: ServerKey; readonly settings: ServerSettings }[],
-  ): void;
-  /** Nobody else changes the plane while `work` runs. For many changes at once, and for look-then-change. Must not wait. */
-  exclusively<T>(work: () => T): T;
-  /** Attaches to interfaces that have appeared; the daemon calls it on each change of a link. */
-  attachMissing(): void;
-  /** Removes everything: services, connections, programs, pins, rules. The plane may not be used afterwards. */
-  clear(): void;
-  /** Lets go; the plane itself stays. Safe to call twice. */
-  close(): void;
-}
+export { type OpenedPlane, type PlaneOptions, PlaneUnavailable } from "./opened-plane.ts";
 
 /**
  * @throws PlaneUnavailable `kernel`: BPF is missing or older than needed; `permission`: needs root; `held`: a daemon runs
- * @throws SystemError
+ * @throws SystemError, BpfLoadError
  */
 export function openPlane(options: PlaneOptions): OpenedPlane {
-  throw new PlaneUnavailable("kernel", `no data plane is built yet (${options.role})`);
+  const refuse = (error: unknown): never => {
+    throw isPermission(error)
+      ? new PlaneUnavailable("permission", "the data plane needs root", { cause: error })
+      : error;
+  };
+  try {
+    const place = planePlace(options.directory, options.object);
+    mkdirSync(dirname(place.lock), { recursive: true, mode: 0o755 });
+    const held = options.role === "daemon" ? holdAsDaemon(place.daemon) : undefined;
+    try {
+      const lock = new ChangeLock(place.lock);
+      return lock.exclusively(() => {
+        const pins = new Pins(mounted(place.mountPoint), place.cookie);
+        return new PinnedPlane({ place, pins, lock, held, options });
+      });
+    } catch (error) {
+      held?.[Symbol.dispose]();
+      throw error;
+    }
+  } catch (error) {
+    return refuse(error);
+  }
+}
+
+/** The kernel is asked what it lacks only when something went wrong or is to be made: that takes its time. */
+function mounted(mountPoint: string): string {
+  try {
+    return ensureBpffs(mountPoint);
+  } catch (error) {
+    const problem = bpfProblem(probeBpf());
+    if (problem !== undefined && !isPermission(error)) throw new PlaneUnavailable("kernel", problem, { cause: error });
+    throw error;
+  }
+}
+
+function holdAsDaemon(path: string): Disposable {
+  const held = tryLockFile(path);
+  if (held === undefined) {
+    const pid = readFileSync(path, "utf8").trim();
+    throw new PlaneUnavailable("held", `process ${pid} runs as the director of this network namespace already`);
+  }
+  writeFileSync(path, `${process.pid}\n`);
+  return held;
+}
+
+function isPermission(error: unknown): boolean {
+  if (error instanceof SystemError) return error.code === "EPERM" || error.code === "EACCES";
+  return error instanceof Error && "code" in error && (error.code === "EACCES" || error.code === "EPERM");
 }

@@ -1,0 +1,184 @@
+/**
+ * Maps and programs of the data plane, as they are pinned or freshly loaded: what is there is adopted, so that flows, counts
+ * and configuration go on with a new program or a new process (l4.md §4 rows 16 to 18).
+ */
+
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { release } from "node:os";
+import { join } from "node:path";
+import type { MapName, MapSet } from "../../director/map-set.ts";
+import type { TablesPort } from "../../director/store.ts";
+import { Tables } from "../../director/tables.ts";
+import { loadObject, readObjectTypes } from "../../sys/bpf.ts";
+import { type BpfMap, openPinnedMap } from "../../sys/bpf-map.ts";
+import { closeProgram, openPinnedProgram, pinProgram } from "../../sys/bpf-pins.ts";
+import { probeBpf } from "../../sys/bpf-probe.ts";
+import type { Btf } from "../../wire/btf.ts";
+import { PlaneUnavailable } from "./opened-plane.ts";
+import { type ObjectVersion, objectVersion, type Pins, type PlanePlace, removeFolder } from "./place.ts";
+
+/** Entry points: what is attached to interfaces. */
+export type EntryName = "ingress" | "egress";
+const ENTRIES: readonly EntryName[] = ["ingress", "egress"];
+
+export interface LoadedPlane {
+  readonly set: MapSet;
+  readonly programs: Readonly<Record<EntryName, number>>;
+  /** Interfaces have to be given these programs anew. */
+  readonly renewed: boolean;
+  close(): void;
+}
+
+export interface LoadRequest {
+  readonly place: PlanePlace;
+  readonly pins: Pins;
+  readonly capacity: number | undefined;
+  readonly say: (text: string) => void;
+  /** For a plane of another layout, whose services are copied. */
+  readonly port: TablesPort;
+  /** No daemon works with that one. */
+  mayReplace(): boolean;
+}
+
+/** Under the lock. @throws BpfLoadError, SystemError */
+export function loadPlane(request: LoadRequest): LoadedPlane {
+  const { place, pins } = request;
+  const types = readObjectTypes(place.object);
+  const version = objectVersion(place.object, types);
+  const programs = pins.programs(version.layout, version.object);
+  if (existsSync(programs)) return adopt(pins.maps(version.layout), programs, types, false);
+  const others = pins.layouts().filter((layout) => layout !== version.layout);
+  if (others.length > 0 && !request.mayReplace()) {
+    throw new PlaneUnavailable("held", "an evenkeel of another version runs here; restart it with this version first");
+  }
+  const adopted = existsSync(pins.maps(version.layout));
+  load(request, types, version);
+  const loaded = adopt(pins.maps(version.layout), programs, types, true);
+  for (const object of pins.objects(version.layout)) {
+    if (object !== version.object) removeFolder(pins.programs(version.layout, object));
+  }
+  if (adopted) request.say("the data plane has been upgraded; its connections go on");
+  for (const layout of others) replaceLayout(request, layout, loaded);
+  return loaded;
+}
+
+function load({ place, pins, capacity }: LoadRequest, types: Btf, version: ObjectVersion): void {
+  const cpus = possibleProcessors();
+  const entries = (name: MapName) => types.maps.get(name)?.maxEntries ?? 0;
+  const connections = capacity ?? entries("connections4");
+  const folder = pins.maps(version.layout);
+  mkdirSync(folder, { recursive: true });
+  using object = loadObject({
+    file: place.object,
+    constants: {
+      cpus,
+      have_bpf_loop: probeBpf().some(({ name, present }) => name === "loop" && present),
+      have_route_source: isLinux(6, 7),
+    },
+    mapSizes: {
+      counters: entries("servers") * cpus,
+      connections4: connections,
+      connections6: connections,
+      replies4: connections,
+      replies6: connections,
+    },
+    pinned: folder,
+  });
+  // Whole or not at all: without `OBJECT` the next one loads again.
+  const unfinished = join(pins.programs(version.layout, "unfinished"));
+  removeFolder(unfinished);
+  mkdirSync(unfinished);
+  for (const name of ENTRIES) pinProgram(object.program(name), join(unfinished, name));
+  const programs = pins.programs(version.layout, version.object);
+  mkdirSync(programs);
+  for (const name of ENTRIES) pinProgram(object.program(name), join(programs, name));
+  removeFolder(unfinished);
+  writeFileSync(place.layoutFile(version.layout), writeTypes(types), { mode: 0o600 });
+}
+
+function adopt(maps: string, programs: string, types: Btf, renewed: boolean): LoadedPlane {
+  const set = openMaps(maps, types);
+  const opened: number[] = [];
+  try {
+    for (const name of ENTRIES) opened.push(openPinnedProgram(join(programs, name)));
+  } catch (error) {
+    set.close();
+    for (const program of opened) closeProgram(program);
+    throw error;
+  }
+  const [ingress = -1, egress = -1] = opened;
+  return {
+    set,
+    programs: { ingress, egress },
+    renewed,
+    close() {
+      set.close();
+      for (const program of opened) closeProgram(program);
+    },
+  };
+}
+
+function openMaps(folder: string, types: Btf): MapSet & { close(): void } {
+  const maps = new Map<string, BpfMap>();
+  const close = () => {
+    for (const map of maps.values()) map.close();
+  };
+  try {
+    for (const name of types.maps.keys()) maps.set(name, openPinnedMap(join(folder, name)));
+  } catch (error) {
+    close();
+    throw error;
+  }
+  const set = Object.fromEntries(maps) as unknown as Record<MapName, BpfMap>;
+  const cpus = Math.max(1, Math.round(set.counters.information.maxEntries / set.servers.information.maxEntries));
+  return { maps: set, btf: types, cpus, close };
+}
+
+/** Another version's maps: services, servers and time-outs are copied, connections cannot be. Then they are removed. */
+function replaceLayout({ place, pins, port, say }: LoadRequest, layout: string, to: LoadedPlane): void {
+  const file = place.layoutFile(layout);
+  try {
+    const old = openMaps(pins.maps(layout), readTypes(readFileSync(file, "utf8")));
+    try {
+      const copied = copyServices(new Tables(old, port), new Tables(to.set, port));
+      say(`the data plane of another version has been replaced: ${copied} services were copied, its connections end`);
+    } finally {
+      old.close();
+    }
+  } catch (error) {
+    say(
+      `what another version left could not be read and is removed: ${error instanceof Error ? error.message : error}`,
+    );
+  }
+  removeFolder(join(pins.root, layout));
+  rmSync(file, { force: true });
+}
+
+function copyServices(from: Tables, to: Tables): number {
+  to.setTimeouts(from.timeouts());
+  const services = from.services();
+  for (const { key, settings, servers } of services) {
+    to.addService(key, settings);
+    to.replaceServers(key, servers);
+  }
+  return services.length;
+}
+
+const writeTypes = (types: Btf): string =>
+  JSON.stringify({ structs: [...types.structs], values: [...types.values], maps: [...types.maps] });
+
+function readTypes(text: string): Btf {
+  const { structs, values, maps } = JSON.parse(text) as Record<"structs" | "values" | "maps", [string, never][]>;
+  return { structs: new Map(structs), values: new Map(values), maps: new Map(maps), variables: new Map() };
+}
+
+/** The kernel lays out per-processor values for all that it may ever have. */
+function possibleProcessors(): number {
+  const last = /(\d+)\s*$/.exec(readFileSync("/sys/devices/system/cpu/possible", "utf8"))?.[1];
+  return last === undefined ? 1 : Number(last) + 1;
+}
+
+function isLinux(major: number, minor: number): boolean {
+  const [a = 0, b = 0] = release().split(".").map(Number);
+  return a > major || (a === major && b >= minor);
+}
