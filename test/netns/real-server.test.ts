@@ -15,6 +15,7 @@ import { ARP_REQUEST, decodeArp, encodeArp } from "../../src/wire/arp.ts";
 import { internetChecksum } from "../../src/wire/checksum.ts";
 import { ETHERTYPE_ARP, encodeEthernet } from "../../src/wire/ethernet.ts";
 import { TestNetwork, type TestNode } from "../support/namespace.ts";
+import { peerPath } from "../support/peers.ts";
 import { type Addressed, ethernet, pseudoHeader, tunnelled, udpPacket } from "../support/udp-packets.ts";
 import { until } from "../support/until.ts";
 
@@ -252,7 +253,7 @@ test("with tunnels clients are offered an MSS that fits them, under a checksum t
   await using net = await lan();
   const { client, real } = net;
   // The kernel then computes whole checksums before a packet leaves, on top of what the program has changed.
-  await real.node.run("ethtool", "-K", "eth0", "tx", "off");
+  await real.node.run(peerPath("ethtool"), "-K", "eth0", "tx", "off");
   await real.evenkeel("real", "--vip", VIP, "--vip", VIP6, "--mode", "tun");
   const server = `require("net").createServer((s) => s.end()).listen(80, "::", () => console.log("listening"))`;
   await real.node.start([process.execPath, "-e", server]).sees(/listening/);
@@ -369,9 +370,12 @@ test("what cannot be meant is refused, and changes nothing", async () => {
 test("a REDIRECT rule instead of the VIP on lo is found, and needs no guard", async () => {
   await using net = await lan();
   const { real } = net;
-  await real.node.run("nft", "add table ip nat; add chain ip nat pre { type nat hook prerouting priority -100; }");
+  await real.node.run(
+    peerPath("nft"),
+    "add table ip nat; add chain ip nat pre { type nat hook prerouting priority -100; }",
+  );
   assert.equal((await real.evenkeel("doctor", "real", "--vip", VIP, "--mode", "redirect")).status, 1);
-  await real.node.run("nft", `add rule ip nat pre ip daddr ${VIP} tcp dport 80 redirect`);
+  await real.node.run(peerPath("nft"), `add rule ip nat pre ip daddr ${VIP} tcp dport 80 redirect`);
   const server = `require("net").createServer().listen(80, "0.0.0.0", () => console.log("listening"))`;
   await real.node.start([process.execPath, "-e", server]).sees(/listening/);
   const { status, output } = await real.evenkeel("doctor");

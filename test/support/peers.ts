@@ -8,7 +8,18 @@ import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 /** The programs of scripts/peers; dumpcap comes with tshark, and unlike tcpdump works in a user namespace. */
-export type Peer = "keepalived" | "haproxy" | "nginx" | "tshark" | "dumpcap" | "wrk" | "curl" | "ping" | "arping";
+export type Peer =
+  | "keepalived"
+  | "haproxy"
+  | "nginx"
+  | "tshark"
+  | "dumpcap"
+  | "wrk"
+  | "curl"
+  | "ping"
+  | "arping"
+  | "ethtool"
+  | "nft";
 
 const script = fileURLToPath(new URL("../../scripts/peer", import.meta.url));
 const found = new Map<Peer, string>();

@@ -121,7 +121,7 @@ export function setUp(place: RealPlace, options: RealOptions): string[] {
  * @returns what it did, a line each; nothing when there was nothing to undo
  * @throws RealRefused: none of ours; SystemError
  */
-export function undo(place: RealPlace | undefined, vips: readonly IpAddress[]): string[] {
+export function undo(place: RealPlace, vips: readonly IpAddress[]): string[] {
   const said: string[] = [];
   const interfaces = sortedInterfaces();
   const loopback = interfaces.find(({ name }) => name === LOOPBACK);
@@ -143,7 +143,6 @@ export function undo(place: RealPlace | undefined, vips: readonly IpAddress[]): 
   } finally {
     netlink.close();
   }
-  if (place === undefined) return said;
   const left = state?.vips() ?? [];
   for (const one of interfaces) {
     if (!left.some(({ mode }) => mode === "tun") && detach(point(place, one, "ingress"))) {
@@ -151,12 +150,15 @@ export function undo(place: RealPlace | undefined, vips: readonly IpAddress[]): 
     }
     if (left.length === 0 && detach(point(place, one, "egress"))) said.push(`${one.name}: neighbour guard removed`);
   }
+  if (state === undefined && said.length > 0) {
+    said.push("the pins are gone, and with them what is known of addresses on lo: those stay");
+  }
   if (left.length === 0) removeFolder(place.folder);
   return said;
 }
 
 /** What is set up here. @throws SystemError EPERM */
-export function look(place: RealPlace | undefined): RealReport {
+export function look(place: RealPlace): RealReport {
   using state = open(place);
   const interfaces = sortedInterfaces();
   const loopback = interfaces.find(({ name }) => name === LOOPBACK);
@@ -215,11 +217,11 @@ function refuseBalancer(vip: IpAddress, interfaces: readonly NetworkInterface[])
 
 const sortedInterfaces = (): NetworkInterface[] => [...readInterfaces().values()].sort((a, b) => a.index - b.index);
 
-const open = (place: RealPlace | undefined): RealState | undefined =>
-  place && openRealState(place.folder, () => readObjectTypes(place.object));
+const open = (place: RealPlace): RealState | undefined =>
+  openRealState(place.folder, () => readObjectTypes(place.object));
 
-const methodAt = (place: RealPlace | undefined, one: NetworkInterface, direction: Direction) =>
-  place && attached(point(place, one, direction))?.method;
+const methodAt = (place: RealPlace, one: NetworkInterface, direction: Direction) =>
+  attached(point(place, one, direction))?.method;
 
 function point({ folder }: RealPlace, { index }: NetworkInterface, direction: Direction): AttachPoint {
   const pin = join(folder, `${direction}_${index}`);

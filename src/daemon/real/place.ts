@@ -20,13 +20,13 @@ const inBpffs = (mountPoint: string): RealPlace => ({
   object,
 });
 
-/** @throws SystemError EPERM: not root; ENODEV: a kernel without bpffs */
+/** With a bpffs. @throws SystemError EPERM: not root; ENODEV: a kernel without bpffs */
 export const makeRealPlace = (): RealPlace => inBpffs(ensureBpffs(join(runFolder(), "bpf")));
 
-/** Undefined: nothing can have been set up here. */
-export function findRealPlace(): RealPlace | undefined {
-  const mountPoint = findBpffs(join(runFolder(), "bpf"));
-  return mountPoint === undefined ? undefined : inBpffs(mountPoint);
+/** As it is: where nothing was ever set up there need not even be a bpffs. */
+export function findRealPlace(): RealPlace {
+  const path = join(runFolder(), "bpf");
+  return inBpffs(findBpffs(path) ?? path);
 }
 
 /** One change at a time on this machine. @throws node's error: not root */
