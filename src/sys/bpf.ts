@@ -85,6 +85,10 @@ export function loadObject(options: LoadOptions): BpfObject {
   for (const name of Object.keys(mapSizes)) {
     if (!types.maps.has(name)) throw new RangeError(`${file} has no map ${name}`);
   }
+  const symbols = elfSymbols(elfSections(bytes) ?? []);
+  for (const name of programs ?? []) {
+    if (!symbols.some((symbol) => symbol.name === name)) throw new RangeError(`${file} has no program ${name}`);
+  }
   using adopted = pinned === undefined ? new OpenMaps([]) : adoptMaps(types, pinned);
   const choices = [...types.maps.keys()].map((name): NativeMapChoice => {
     const fd = adopted.maps.get(name)?.fd ?? -1;

@@ -48,7 +48,7 @@ export interface BtfMap {
 export interface Btf {
   /** Structs and unions by tag; of several with one tag the first. */
   readonly structs: ReadonlyMap<string, BtfStruct>;
-  /** Of all enums: values by name. */
+  /** Of all enums: values by name. clang before 15 does not say that an enum is signed: its -1 comes as 4294967295. */
   readonly values: ReadonlyMap<string, number>;
   /** Global variables, maps excepted. */
   readonly variables: ReadonlyMap<string, BtfType>;
