@@ -114,6 +114,7 @@ static __always_inline __u32 ek_quote(struct __sk_buff *skb, const struct ek_pac
 	__u16 field;
 	int pending = ek_checksum_pending(skb, packet, &field);
 
+	asm volatile("" : "+r"(size)); /* the compiler knows the bound, the verifier of 6.1 must be told */
 	if (size < sizeof(struct iphdr) || size > EK_QUOTE || bpf_skb_load_bytes(skb, ETH_HLEN, bytes, size))
 		return 0;
 	if (pending) {

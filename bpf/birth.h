@@ -1,6 +1,6 @@
 /*
- * A new connection: its server chosen (persistence.h), it is put in the table, and the packet starts again from the top,
- * where it now finds it. Also what becomes of connections whose server is gone.
+ * A new connection: its server is chosen (persistence.h), it is put in the table, and the packet starts again from the top,
+ * where it now finds it. Choice and birth are programs of their own, for the sake of the stack. Also what becomes of connections whose server is gone.
  */
 #ifndef EVENKEEL_BIRTH_H
 #define EVENKEEL_BIRTH_H
@@ -57,25 +57,25 @@ static __always_inline int ek_is_own(struct __sk_buff *skb, const struct ek_pack
 	return bpf_fib_lookup(skb, &ask, sizeof(ask), 0) == BPF_FIB_LKUP_RET_NOT_FWDED;
 }
 
-static __always_inline int ek_birth(struct __sk_buff *skb, struct ek_packet *packet, struct ek_choice *choice,
-				    const struct ek_server *server, struct ek_connection *born)
+static __always_inline int ek_birth(struct __sk_buff *skb, struct ek_packet *packet, const struct ek_server *server,
+				    struct ek_connection *born)
 {
 	__u64 now = bpf_ktime_get_coarse_ns();
 	struct ek_route *route;
 
 	__builtin_memset(born, 0, sizeof(*born));
 	born->last_ns = now;
-	born->server = choice->server;
+	born->server = packet->server;
 	born->service = packet->service.number;
-	born->flags = choice->flags;
-	born->control_mark = choice->control_mark;
-	born->control_port_be = choice->control_port_be;
-	born->control_bits = choice->control_bits;
+	born->flags = packet->flags;
+	born->control_mark = packet->control_mark;
+	born->control_port_be = packet->control_port_be;
+	born->control_bits = packet->control_bits;
 	born->method = server->method;
 	born->acknowledged_be = packet->acknowledged_be;
 	/* ip_vs_sched_persist: a template for every port leaves the port alone. */
 	if (server->method != EK_NAT || !server->port_be ||
-	    (choice->flags & EK_CONNECTION_CONTROLLED && !choice->control_port_be))
+	    (packet->flags & EK_CONNECTION_CONTROLLED && !packet->control_port_be))
 		born->destination_port_be = packet->destination_port_be;
 	else
 		born->destination_port_be = server->port_be;
@@ -89,7 +89,7 @@ static __always_inline int ek_birth(struct __sk_buff *skb, struct ek_packet *pac
 			      : EK_UDP;
 	if (!ek_is_own(skb, packet))
 		return 1;
-	route = ek_server_route(skb, choice->server, server, now);
+	route = ek_server_route(skb, packet->server, server, now);
 	if (!route)
 		return 0;
 	if (server->method == EK_NAT) {
@@ -131,7 +131,7 @@ static __always_inline int ek_refuse(long error)
 	return ek_drop(error == -EK_E2BIG ? EK_REASON_TABLE_FULL : EK_REASON_NO_MEMORY);
 }
 
-/* Ends what `choice` holds, as no connection came of it. */
+/* Gives back what the choice holds, as no connection came of it. */
 static __attribute__((noinline)) int ek_choice_undo(const union ek_connection_key *key, struct ek_connection *born,
 						     __u32 family)
 {
@@ -198,9 +198,28 @@ static __always_inline int ek_settle(struct ek_packet *packet, const struct ek_s
 	return 0;
 }
 
-static __always_inline int ek_begin(struct __sk_buff *skb, struct ek_packet *packet, struct ek_choice *choice)
+/* The programs of the schedulers. */
+static __always_inline int ek_choose_server(struct __sk_buff *skb, const __u32 scheduler)
 {
-	__u32 number = choice->server;
+	struct ek_packet *packet = ek_packet();
+	struct ek_choice choice = {};
+
+	if (!packet)
+		return EK_DROP;
+	ek_schedule(&packet->service, packet, scheduler, &choice);
+	packet->server = choice.server;
+	packet->flags = choice.flags;
+	packet->control_mark = choice.control_mark;
+	packet->control_port_be = choice.control_port_be;
+	packet->control_bits = choice.control_bits;
+	bpf_tail_call(skb, &programs, EK_PROGRAM_BIRTH);
+	return ek_drop(EK_REASON_NO_PROGRAM);
+}
+
+/* EK_PROGRAM_BIRTH. */
+static __always_inline int ek_begin(struct __sk_buff *skb, struct ek_packet *packet)
+{
+	__u32 number = packet->server;
 	struct ek_service_state *state;
 	struct ek_counters *counted;
 	struct ek_connection born;
@@ -217,12 +236,11 @@ static __always_inline int ek_begin(struct __sk_buff *skb, struct ek_packet *pac
 		bpf_tail_call(skb, &programs, EK_PROGRAM_ANSWER);
 		return ek_drop(EK_REASON_NO_PROGRAM);
 	}
-	if (!ek_birth(skb, packet, choice, server, &born))
+	if (!ek_birth(skb, packet, server, &born))
 		return EK_DROP;
 	if (packet->service.flags & EK_SERVICE_ONE_PACKET && packet->protocol == IPPROTO_UDP) {
 		if (server->flags & EK_SERVER_LIVE && (counted = ek_counters(number)))
 			counted->connections++;
-		packet->server = number;
 		bpf_tail_call(skb, &programs, EK_PROGRAM_FORWARD);
 		return ek_drop(EK_REASON_NO_PROGRAM);
 	}

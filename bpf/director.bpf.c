@@ -9,9 +9,6 @@
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
-/* What egress already sent on its way passes there once more; skb->tc_index says so. */
-#define EK_SENT 0x656b
-
 /* For no connection: the beginning of one, or not for us. */
 static __always_inline int ek_unknown(struct __sk_buff *skb, struct ek_packet *packet, __u32 features)
 {
@@ -155,13 +152,7 @@ SEC("tc") int egress6(struct __sk_buff *skb)
 #define EK_SCHEDULE(name, scheduler)                                                                                   \
 	SEC("tc") int schedule_##name(struct __sk_buff *skb)                                                           \
 	{                                                                                                              \
-		struct ek_packet *packet = ek_packet();                                                                \
-		struct ek_choice choice = {};                                                                          \
-                                                                                                                       \
-		if (!packet)                                                                                           \
-			return EK_DROP;                                                                                \
-		ek_schedule(&packet->service, packet, scheduler, &choice);                                             \
-		return ek_begin(skb, packet, &choice);                                                                 \
+		return ek_choose_server(skb, scheduler);                                                               \
 	}
 EK_SCHEDULE(rr, EK_RR)
 EK_SCHEDULE(wrr, EK_WRR)
@@ -177,6 +168,13 @@ EK_SCHEDULE(ovf, EK_OVF)
 EK_SCHEDULE(lblc, EK_LBLC)
 EK_SCHEDULE(lblcr, EK_LBLCR)
 EK_SCHEDULE(twos, EK_TWOS)
+
+SEC("tc") int birth(struct __sk_buff *skb)
+{
+	struct ek_packet *packet = ek_packet();
+
+	return packet ? ek_begin(skb, packet) : EK_DROP;
+}
 
 SEC("tc") int renew(struct __sk_buff *skb)
 {

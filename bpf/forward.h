@@ -12,6 +12,9 @@
 #define EK_LEAVE (-1) /* TCX_NEXT, TC_ACT_UNSPEC: the stack goes on with it */
 #define EK_DROP 2     /* TC_ACT_SHOT */
 
+/* In skb->tc_index: it was here before. What egress sent on its way passes there once more. */
+#define EK_SENT 0x656b
+
 static __always_inline int ek_drop(__u32 reason)
 {
 	ek_reason(reason);
@@ -77,6 +80,12 @@ static __always_inline int ek_to_server(struct __sk_buff *skb, struct ek_packet 
 		if (hop && packet->ttl <= 1) {
 			ek_reason(EK_REASON_TTL_EXCEEDED);
 			return ek_answer(skb, packet, EK_ANSWER_TIME_EXCEEDED, 0);
+		}
+		/* What this machine sent still has its route over lo, and that, not ours, would be asked for the hardware
+		 * address if the packet had to wait for one (neigh_update). Handing it in once more takes the route off. */
+		if (route->unresolved && packet->interface == EK_LOOPBACK && !packet->outward && skb->tc_index != EK_SENT) {
+			skb->tc_index = EK_SENT;
+			return bpf_redirect(EK_LOOPBACK, BPF_F_INGRESS);
 		}
 		room = route->mtu;
 		if (method == EK_TUN)

@@ -30,6 +30,7 @@ int ingress(struct __sk_buff *skb);
 int egress(struct __sk_buff *skb);
 int ingress6(struct __sk_buff *skb);
 int egress6(struct __sk_buff *skb);
+int birth(struct __sk_buff *skb);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -61,6 +62,7 @@ struct {
 		[EK_PROGRAM_EGRESS] = (void *)&egress,
 		[EK_PROGRAM_INGRESS6] = (void *)&ingress6,
 		[EK_PROGRAM_EGRESS6] = (void *)&egress6,
+		[EK_PROGRAM_BIRTH] = (void *)&birth,
 	},
 };
 

@@ -73,6 +73,7 @@ static __attribute__((noinline)) int ek_renew_route(struct __sk_buff *skb, struc
 		route->family = EK_AF_INET6;
 		__builtin_memcpy(&route->next_hop, ask.ipv6_dst, 16);
 	}
+	route->unresolved = answer == BPF_FIB_LKUP_RET_NO_NEIGH;
 	if (answer == BPF_FIB_LKUP_RET_NO_NEIGH) {
 		/* Without a neighbour entry the MTU is only told when it is exceeded. */
 		ek_ask_route(&ask, to, family);

@@ -129,7 +129,7 @@ struct ek_route {
 	__u32 mtu;
 	__u8 family;
 	__u8 kind; /* 0 unknown, 1 forward, 2 local, 3 unreachable */
-	__u16 pad;
+	__u16 unresolved; /* 1: the hardware address of the next hop was not known */
 };
 
 /* `server_states[number]`: written by the programs. */
@@ -357,6 +357,7 @@ enum ek_program {
 	EK_PROGRAM_EGRESS = 22,
 	EK_PROGRAM_INGRESS6 = 23, /* IPv6 has programs of its own, as the stack of one holds the work for one family */
 	EK_PROGRAM_EGRESS6 = 24,
+	EK_PROGRAM_BIRTH = 25, /* a server was chosen: make the connection */
 	EK_PROGRAMS = 32,
 };
 
@@ -388,7 +389,13 @@ struct ek_packet {
 	__u32 acknowledged_be;
 	__u32 sequence_be;
 	__u32 interface; /* where it came in or, on the way out, is to leave */
-	__u32 server;    /* for EK_PROGRAM_FORWARD */
+	__u32 server;    /* for EK_PROGRAM_FORWARD, EK_PROGRAM_BIRTH */
+	/* For EK_PROGRAM_BIRTH: fields of the connection. */
+	__u32 flags;
+	__u32 control_mark;
+	__u16 control_port_be;
+	__u8 control_bits;
+	__u8 pad2;
 	__u32 answer;    /* enum ek_answer */
 	__u32 answer_mtu;
 	__u32 answer_sequence_be;
