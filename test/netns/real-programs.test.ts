@@ -354,7 +354,9 @@ test("what is for another Ethernet address, and what is no tunnel or cut short, 
 
 test("a router takes off tunnels to its own addresses only", async () => {
   guard({ address: VIP, mode: "tun" }, { address: VIP6, mode: "tun" });
-  await node.run("sysctl", "-qw", "net.ipv4.conf.all.forwarding=1", "net.ipv6.conf.all.forwarding=1");
+  for (const family of ["ipv4", "ipv6"]) {
+    await node.run("sh", "-c", `echo 1 > /proc/sys/net/${family}/conf/all/forwarding`);
+  }
   await node.run("ip", "route", "add", "192.0.2.0/24", "dev", "lo");
   await node.run("ip", "-6", "route", "add", "2001:db8::/32", "dev", "lo");
   const elsewhere = "192.0.2.1" as Ipv4Address;
