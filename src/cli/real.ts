@@ -4,7 +4,6 @@ import { type IpAddress, parseIp } from "../base/ip.ts";
 import { look, RealRefused, setUp, undo } from "../daemon/real/agent.ts";
 import { findRealPlace, lockReal, makeRealPlace } from "../daemon/real/place.ts";
 import { describe, remarks } from "../daemon/real/report.ts";
-import { SystemError } from "../sys/addon.ts";
 import { BpfLoadError, BpfMapMismatch } from "../sys/bpf.ts";
 
 export interface RealCommandOptions {
@@ -27,6 +26,7 @@ export function real(options: RealCommandOptions): void {
     if ((options.undo === true || vips.length === 0) && setting.some((one) => one !== undefined)) {
       throw new WrongUsage("--mode, --interface and --mss go with --vip, and not with --undo");
     }
+    if (process.geteuid?.() !== 0) throw new RealRefused("pins and programs can be seen and changed by root only");
     let did: string[] = [];
     if (options.undo) {
       using _ = lockReal();
@@ -79,14 +79,13 @@ function parseMss(value: string | boolean | undefined): number | "none" | undefi
 
 /** What somebody who is not root, or whose kernel is too old, can do about it. */
 function explain(error: unknown): string {
-  if (error instanceof SystemError && (error.code === "EPERM" || error.code === "EACCES")) {
-    return `${error.message}; this needs root (CAP_NET_ADMIN, CAP_BPF, CAP_SYS_ADMIN for the pins)`;
-  }
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  if (code === "EPERM" || code === "EACCES") return `${(error as Error).message}; this needs root`;
   if (error instanceof BpfMapMismatch) {
     return `${error.message}; undo it with the version that made it, then run this again`;
   }
   if (error instanceof BpfLoadError) return `${error.message}\nevenkeel doctor says what this kernel lacks`;
-  if (error instanceof RealRefused || error instanceof WrongUsage || error instanceof SystemError) return error.message;
-  if (error instanceof Error && "code" in error) return error.message;
+  if (error instanceof RealRefused || error instanceof WrongUsage || code !== undefined)
+    return (error as Error).message;
   throw error;
 }

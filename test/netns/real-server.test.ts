@@ -240,16 +240,14 @@ test("an interface that appears later has no guard until the next run; doctor sa
 
   await real.node.run("ip", "link", "add", "eth1", "up", "type", "veth", "peer", "name", "eth2");
   await real.node.run("ip", "link", "set", "eth2", "up");
+  await real.node.run("ip", "addr", "add", "10.1.0.30/24", "dev", "eth1");
   const ill = await real.evenkeel("doctor", "--json");
   assert.equal(ill.status, 1);
   const { sections } = JSON.parse(ill.output);
   const missing = sections
     .flatMap(({ findings }: { findings: { level: string; says: string }[] }) => findings)
     .filter(({ level }: { level: string }) => level === "missing");
-  assert.deepEqual(missing.map(({ says }: { says: string }) => says.slice(0, 17)).toSorted(), [
-    "eth1 answers ARP ",
-    "eth2 answers ARP ",
-  ]);
+  assert.deepEqual(missing.map(({ says }: { says: string }) => says.slice(0, 17)).toSorted(), ["eth1 answers ARP "]);
   await real.evenkeel("real", "--vip", VIP);
   assert.equal((await real.evenkeel("doctor")).status, 0);
 });

@@ -38,7 +38,13 @@ export function judgeReal(facts: Facts, question: RealQuestion): Finding[] {
     findings.push(note("evenkeel real", "nothing is set up by it here"));
   }
   if (question.vips.length === 0) {
-    findings.push(note("VIP", "no address here looks like a service's", "name it: evenkeel doctor real --vip ADDRESS"));
+    findings.push(
+      missing(
+        "VIP",
+        "nothing here looks like the address of a service",
+        "evenkeel real --vip ADDRESS, or name it to the doctor",
+      ),
+    );
   }
   for (const vip of question.vips) findings.push(...judgeVip(facts, vip, question));
   return findings;
@@ -98,19 +104,7 @@ function judgeGuard(facts: Facts, vip: IpAddress, isSetUp: boolean): Finding[] {
     } else if (link.arpIgnore >= 1 && link.arpAnnounce === 2) {
       bySysctl.push(link.name);
     } else {
-      const half =
-        link.arpIgnore >= 1
-          ? "speaks as"
-          : link.arpAnnounce === 2
-            ? "answers ARP for"
-            : "answers ARP for, and speaks as,";
-      findings.push(
-        missing(
-          subject,
-          `${link.name} ${half} ${vip}: clients find this server in the place of the balancer`,
-          `evenkeel real --vip ${vip} (or sysctl net.ipv4.conf.all.arp_ignore=1 and arp_announce=2)`,
-        ),
-      );
+      findings.push(judgeBareLink(link, vip));
     }
   }
   if (guarded.length > 0) findings.push(ok(subject, `hear nothing of ${vip} on ${guarded.join(", ")} (evenkeel real)`));
@@ -120,6 +114,16 @@ function judgeGuard(facts: Facts, vip: IpAddress, isSetUp: boolean): Finding[] {
   if (findings.length === 0 && !isIpv4(vip))
     findings.push(ok(subject, `hear nothing of ${vip}: IPv6 speaks of an address only where it is`));
   return findings;
+}
+
+function judgeBareLink({ name, arpIgnore, arpAnnounce, addresses }: InterfaceFacts, vip: IpAddress): Finding {
+  const does = arpIgnore >= 1 ? "speaks as" : arpAnnounce === 2 ? "answers ARP for" : "answers ARP for, and speaks as,";
+  const cure = `evenkeel real --vip ${vip} (or sysctl net.ipv4.conf.all.arp_ignore=1 and arp_announce=2)`;
+  // Nobody who looks for the VIP is likely to be there: the link of a container, a spare port.
+  if (!addresses.some(({ address }) => isIpv4(address) && address !== vip)) {
+    return note("neighbours", `${name}, which has no IPv4 address of its own, ${does} ${vip}`, cure);
+  }
+  return missing("neighbours", `${name} ${does} ${vip}: clients find this server in the place of the balancer`, cure);
 }
 
 /** ARPHRD_* of Linux's own ends of tunnels, by the family within and that around: ipip; sit; ip6tnl. */

@@ -46,7 +46,11 @@ test("a VIP on lo with the kernel's defaults is answered for on every interface"
 
 test("arp_ignore and arp_announce together are as good as a guard, either alone is not", () => {
   const withSysctls = (arpIgnore: number, arpAnnounce: number) =>
-    missingIn(judge({ interfaces: [WITH_VIP[0] ?? link("lo", []), link("eth0", [], { arpIgnore, arpAnnounce })] }));
+    missingIn(
+      judge({
+        interfaces: [WITH_VIP[0] ?? link("lo", []), link("eth0", ["10.0.0.30/24"], { arpIgnore, arpAnnounce })],
+      }),
+    );
   assert.deepEqual(withSysctls(1, 2), []);
   assert.match(withSysctls(1, 0).join(), /eth0 speaks as 10\.0\.0\.100/);
   assert.match(withSysctls(0, 2).join(), /eth0 answers ARP for 10\.0\.0\.100/);
@@ -55,6 +59,16 @@ test("arp_ignore and arp_announce together are as good as a guard, either alone 
 test("an interface that appeared after evenkeel real ran has no guard", () => {
   const interfaces = [...WITH_VIP, link("eth1", ["10.1.0.30/24"])];
   assert.match(missingIn(judge({ interfaces, real: setUpReal("dr") })).join("\n"), /^neighbours: eth1 answers/);
+});
+
+test("an interface without an address of its own is worth a note", () => {
+  const findings = judge({ interfaces: [...WITH_VIP, link("eth1", [])], real: setUpReal("dr") });
+  assert.deepEqual(missingIn(findings), []);
+  assert.ok(findings.some(({ level, says }) => level === "note" && says.startsWith("eth1, which has no IPv4 address")));
+});
+
+test("a real server for no address at all lacks one", () => {
+  assert.deepEqual(missingIn(judge({}, { vips: [] })), ["VIP: nothing here looks like the address of a service"]);
 });
 
 test("an interface that is down needs no guard", () => {
@@ -76,7 +90,7 @@ test("an IPv6 VIP on lo needs no guard: Linux does not answer for it on other in
 
 test("tunnels end at our program or at a device of the kernel's, else the packets are lost", () => {
   const question = { mode: "tun" } as const;
-  const guarded = [WITH_VIP[0] ?? link("lo", []), link("eth0", [], { arpIgnore: 1, arpAnnounce: 2 })];
+  const guarded = [WITH_VIP[0] ?? link("lo", []), link("eth0", ["10.0.0.30/24"], { arpIgnore: 1, arpAnnounce: 2 })];
   assert.deepEqual(missingIn(judge({ interfaces: guarded }, question)), [
     "tunnels: nothing takes packets for 10.0.0.100 out of their tunnel",
   ]);
@@ -86,13 +100,13 @@ test("tunnels end at our program or at a device of the kernel's, else the packet
 });
 
 test("strict rp_filter on a tunnel device drops everything, on a link only what is answered elsewhere", () => {
-  const guarded = [WITH_VIP[0] ?? link("lo", []), link("eth0", [], { arpIgnore: 1, arpAnnounce: 2 })];
+  const guarded = [WITH_VIP[0] ?? link("lo", []), link("eth0", ["10.0.0.30/24"], { arpIgnore: 1, arpAnnounce: 2 })];
   const device = link("tunl0", [], { hardwareType: 768, guardable: false, rpFilter: 1 });
   assert.match(
     missingIn(judge({ interfaces: [...guarded, device] }, { mode: "tun" })).join(),
     /^rp_filter: is strict on tunl0/,
   );
-  const strict = [WITH_VIP[0] ?? link("lo", []), link("eth0", [], { rpFilter: 1 })];
+  const strict = [WITH_VIP[0] ?? link("lo", []), link("eth0", ["10.0.0.30/24"], { rpFilter: 1 })];
   const ours = judge({ interfaces: strict, real: setUpReal("tun") });
   assert.deepEqual(missingIn(ours), []);
   assert.ok(ours.some(({ level, subject }) => level === "note" && subject === "rp_filter"));
