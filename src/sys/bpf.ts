@@ -203,10 +203,14 @@ function compare(name: string, { information }: BpfMap, wanted: BtfMap): void {
   if (type !== wanted.type) throw new BpfMapMismatch(name, `type ${type}, not ${wanted.type}`);
   if (keyBytes !== wanted.keyBytes) throw new BpfMapMismatch(name, `keys of ${keyBytes} bytes, not ${wanted.keyBytes}`);
   const perProcessor = PER_PROCESSOR.has(type) ? Math.ceil(wanted.valueBytes / 8) * 8 : undefined;
-  const fits = perProcessor === undefined ? valueBytes === wanted.valueBytes : valueBytes % perProcessor === 0;
+  // An array of programs gives its values as a table of functions; libbpf makes it an array of 4 bytes.
+  const defined = type === PROGRAM_ARRAY ? valueBytes : wanted.valueBytes;
+  const fits = perProcessor === undefined ? valueBytes === defined : valueBytes % perProcessor === 0;
   if (!fits) throw new BpfMapMismatch(name, `values of ${valueBytes} bytes, not ${wanted.valueBytes}`);
 }
 
+/** BPF_MAP_TYPE_PROG_ARRAY. */
+const PROGRAM_ARRAY = 3;
 /** BPF_MAP_TYPE_PERCPU_HASH, _PERCPU_ARRAY, _LRU_PERCPU_HASH. */
 const PER_PROCESSOR: ReadonlySet<number> = new Set([5, 6, 10]);
 

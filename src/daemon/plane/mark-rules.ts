@@ -11,7 +11,7 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import { Netlink } from "../../sys/netlink.ts";
 import { addRouteToLoopback, addRule, removeRouteToLoopback, removeRule } from "../../sys/policy-rules.ts";
-import { RT_TABLE_LOCAL } from "../../wire/netlink-rule.ts";
+import { RT_TABLE_LOCAL, RTPROT_KERNEL } from "../../wire/netlink-rule.ts";
 import { namesIn, type Pins } from "./place.ts";
 
 const IPV4 = 2;
@@ -19,7 +19,8 @@ const IPV4 = 2;
 const TABLE = 0x454b;
 const OURS = 1;
 const LOCAL_AFTER_OURS = { family: IPV4, priority: 2, table: RT_TABLE_LOCAL };
-const LOCAL_FIRST = { family: IPV4, priority: 0, table: RT_TABLE_LOCAL };
+/** As the kernel makes it. */
+const LOCAL_FIRST = { family: IPV4, priority: 0, table: RT_TABLE_LOCAL, protocol: RTPROT_KERNEL };
 
 export class MarkRules {
   readonly #folder: string;
@@ -58,7 +59,7 @@ export class MarkRules {
     if (!existsSync(this.#folder)) mkdirSync(this.#folder);
     addRouteToLoopback(netlink, TABLE);
     addRule(netlink, LOCAL_AFTER_OURS);
-    removeRule(netlink, LOCAL_FIRST);
+    removeRule(netlink, { ...LOCAL_FIRST, protocol: undefined });
     if (readFileSync("/proc/sys/net/ipv4/ip_forward", "utf8").trim() === "0") {
       this.#say("services by firewall mark need net.ipv4.ip_forward=1, or the kernel drops what is marked");
     }
