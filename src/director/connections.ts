@@ -68,10 +68,12 @@ export function connectionReader(set: MapSet, layouts: Layouts): ConnectionReade
           if (state === EXPIRED) continue;
           const bits = view.getUint32(offset.flags, true);
           const { client, virtual, protocol } = layout.read(key);
-          const port = view.getUint16(offset.port);
           const server = addressOf(view.getUint32(offset.server, true));
-          const destination = { address: server?.address ?? layout.none, port };
           const isTemplate = (bits & TEMPLATE) !== 0;
+          // A template keeps no port; IPVS shows the server's, and 0 where the template is for all ports.
+          const templatePort = virtual.port === 0 ? 0 : (server?.port ?? 0);
+          const port = isTemplate ? templatePort : view.getUint16(offset.port);
+          const destination = { address: server?.address ?? layout.none, port };
           let last = view.getBigUint64(offset.last, true);
           if ((bits & REPLY) !== 0 && server !== undefined) {
             const own = (bits & OWN) === 0 ? undefined : value.subarray(offset.own, offset.own + 16);

@@ -1,11 +1,19 @@
-/** Our ipvsadm over tables in memory, on a machine that knows the names which the captures' machine knew. */
+/** Our ipvsadm over tables in memory or in the kernel, on a machine that knows the names which the captures' machine knew. */
 
+import assert from "node:assert/strict";
 import { type IpAddress, type Ipv4Address, parseIp } from "../../src/base/ip.ts";
 import { ipvsadm, ipvsadmRestore } from "../../src/cli/ipvsadm.ts";
 import type { Resolver } from "../../src/cli/ipvsadm-names.ts";
 import type { ManyPlane } from "../../src/cli/ipvsadm-restore.ts";
 import { addressText } from "../../src/director/listing.ts";
-import { capturedHosts, namesOf, portsByNumber } from "./ipvsadm-captures.ts";
+import {
+  type CapturedCase,
+  type CapturedSection,
+  capturedHosts,
+  namesOf,
+  portsByNumber,
+  wordsOf,
+} from "./ipvsadm-captures.ts";
 import { openTables } from "./tables.ts";
 
 export interface Outcome {
@@ -16,13 +24,13 @@ export interface Outcome {
 
 export interface Machine {
   readonly plane: ManyPlane;
-  readonly opened: ReturnType<typeof openTables>;
   run(words: readonly string[], stdin?: string): Promise<Outcome>;
   /** `ipvsadm-restore`. */
   restore(stdin: string): Promise<Outcome>;
 }
 
-export function machine({ terminal = false }: { readonly terminal?: boolean } = {}): Machine {
+/** Room for all that the captures put into it. */
+export function inMemory() {
   const opened = openTables({
     services: 256,
     service_states: 256,
@@ -37,6 +45,11 @@ export function machine({ terminal = false }: { readonly terminal?: boolean } = 
   });
   for (const local of ["127.0.0.1", "::1"]) opened.locals.add(local);
   const plane: ManyPlane = Object.assign(opened.tables, { exclusively: <T>(work: () => T): T => work() });
+  return { plane, opened };
+}
+
+/** `plane`: in memory, if missing. */
+export function machine({ plane = inMemory().plane }: { readonly plane?: ManyPlane } = {}): Machine {
   const collect = async (work: (surroundings: Parameters<typeof ipvsadm>[1]) => Promise<number>, stdin: string) => {
     const said = { stdout: "", stderr: "" };
     const exit = await work({
@@ -47,7 +60,7 @@ export function machine({ terminal = false }: { readonly terminal?: boolean } = 
         err: (text) => {
           said.stderr += text;
         },
-        terminal,
+        terminal: false,
       },
       resolver: resolver(),
       input: async () => stdin,
@@ -58,7 +71,6 @@ export function machine({ terminal = false }: { readonly terminal?: boolean } = 
   };
   return {
     plane,
-    opened,
     run: (words, stdin = "") => collect((surroundings) => ipvsadm(words, surroundings), stdin),
     restore: (stdin) => collect(ipvsadmRestore, stdin),
   };
@@ -84,3 +96,44 @@ function resolver(): Resolver {
     }),
   };
 }
+
+/**
+ * Gives the section's command lines to ours and compares. Masked: the size of the table, the order of `--nosort` among
+ * services (a hash there), the numbers of lines in what `-R` complains of, the text of the help, and the thresholds and
+ * time-outs that only our `-S` saves.
+ */
+export async function playSection({ cases }: CapturedSection, { run }: Machine): Promise<void> {
+  for (const one of cases) {
+    if (isOfSyncDaemon(one.command)) continue;
+    const outcome = await run(wordsOf(one.command), one.stdin);
+    const what = `${one.command} ${one.stdin ?? ""}`;
+    assert.deepEqual(comparable(outcome, one.command), comparable(expected(one), one.command), what);
+  }
+}
+
+/** There is no sync daemon here, so its commands and their effects are left out. */
+const isOfSyncDaemon = (command: string): boolean => /^--(start|stop)-daemon|^-L --daemon/.test(command);
+
+const HELP = /^(ipvsadm v1\.31 .*\n)[\s\S]+$/;
+
+function comparable({ exit, stdout, stderr }: Outcome, command: string): Outcome {
+  const listing = stdout.replace(/\(size=\d+\)/, "(size=N)").replace(HELP, "$1…\n");
+  return {
+    exit,
+    stdout: command.includes("--nosort") ? blocksSorted(listing) : withoutExtras(listing),
+    stderr: command === "-R" ? stderr.replaceAll(/^line \d+: /gm, "") : stderr,
+  };
+}
+
+/** What `-S` of ours saves and ipvsadm forgets. */
+const withoutExtras = (saved: string): string =>
+  saved.replaceAll(/^--set .*\n/gm, "").replaceAll(/^(-a .*?)(?: -x \d+)?(?: -y \d+)?$/gm, "$1");
+
+/** Services with their servers after them, in the order of the text. */
+const blocksSorted = (listing: string): string =>
+  listing
+    .split(/^(?=\S)/m)
+    .toSorted()
+    .join("");
+
+const expected = ({ exit, stdout = "", stderr = "" }: CapturedCase): Outcome => ({ exit, stdout, stderr });

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { machine } from "../../support/ipvsadm-run.ts";
+import { inMemory, machine } from "../../support/ipvsadm-run.ts";
 import { serverKey, serverSettings, serviceKey, serviceSettings } from "../../support/tables.ts";
 
 const EVERYTHING = `--set 1000 120 30
@@ -43,7 +43,8 @@ test("-S --nosort keeps the order in which servers are chosen", async () => {
 });
 
 test("ipvsadm-restore leaves counters of what stays, removes the rest and adds what is new", async () => {
-  const { restore, plane, opened } = machine();
+  const { plane, opened } = inMemory();
+  const { restore } = machine({ plane });
   plane.addService(serviceKey("10.0.0.1", 80), serviceSettings({ scheduler: "rr" }));
   plane.addServer(serviceKey("10.0.0.1", 80), serverKey("192.168.0.1", 80), serverSettings());
   plane.addServer(serviceKey("10.0.0.1", 80), serverKey("192.168.0.2", 80), serverSettings());
