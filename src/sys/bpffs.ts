@@ -55,10 +55,14 @@ export function removeBpffs(path: string): boolean {
 
 /** setns(2) would move this whole process; a command moves alone. */
 function besideProcess1(tried: string, ...command: readonly string[]): void {
-  const { status, error, stderr } = spawnSync("nsenter", ["--mount=/proc/1/ns/mnt", ...command], {
-    encoding: "utf8",
-    timeout: 10_000,
-  });
+  const { status, error, stderr } = spawnSync(
+    "nsenter",
+    ["--mount=/proc/1/ns/mnt", "--root=/proc/1/root", ...command],
+    {
+      encoding: "utf8",
+      timeout: 10_000,
+    },
+  );
   if (status !== 0) throw new Error(`cannot ${tried} beside process 1: ${error?.message ?? stderr.trim()}`);
 }
 
