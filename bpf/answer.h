@@ -114,8 +114,12 @@ static __always_inline __u32 ek_quote(struct __sk_buff *skb, const struct ek_pac
 	__u16 field;
 	int pending = ek_checksum_pending(skb, packet, &field);
 
-	asm volatile("" : "+r"(size)); /* the compiler knows the bound, the verifier of 6.1 must be told */
-	if (size < sizeof(struct iphdr) || size > EK_QUOTE || bpf_skb_load_bytes(skb, ETH_HLEN, bytes, size))
+	/* The compiler knows the bounds and drops or joins the tests; the verifier of 6.1 must see them one by one. */
+	asm volatile("" : "+r"(size));
+	if (size > EK_QUOTE)
+		return 0;
+	asm volatile("" : "+r"(size));
+	if (size < sizeof(struct iphdr) || bpf_skb_load_bytes(skb, ETH_HLEN, bytes, size))
 		return 0;
 	if (pending) {
 		/* The kernel will make the transport part sum up to the complement of what its field holds now. */

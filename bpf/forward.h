@@ -223,7 +223,7 @@ static __always_inline int ek_from_server(struct __sk_buff *skb, struct ek_packe
 		hop = 0;
 	} else {
 		if (ek_route_is_old(route, now))
-			ek_renew_route(skb, route, &reply->client, family, 1);
+			ek_renew_route(skb, route, &reply->client, family);
 		if (route->kind == EK_ROUTE_FORWARD) {
 			if (packet->ttl <= 1) {
 				ek_reason(EK_REASON_TTL_EXCEEDED);

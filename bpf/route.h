@@ -49,8 +49,8 @@ static __always_inline void ek_route_source(struct __sk_buff *skb, struct ek_rou
 		route->source = family == EK_IPV4 ? interface->source4 : interface->source6;
 }
 
-static __attribute__((noinline)) int ek_renew_route(struct __sk_buff *skb, struct ek_route *route,
-						     const struct ek_address *to, __u32 family, __u32 local)
+static __always_inline void ek_find_route(struct __sk_buff *skb, struct ek_route *route, const struct ek_address *to,
+					  __u32 family, __u32 local)
 {
 	struct bpf_fib_lookup ask;
 	long answer;
@@ -62,7 +62,7 @@ static __attribute__((noinline)) int ek_renew_route(struct __sk_buff *skb, struc
 		/* Local and without a route are one answer, NOT_FWDED. */
 		route->kind = answer == BPF_FIB_LKUP_RET_NOT_FWDED && local ? EK_ROUTE_LOCAL : EK_ROUTE_UNREACHABLE;
 		route->mtu = EK_ROUTE_MTU_MAX;
-		return 0;
+		return;
 	}
 	route->interface = ask.ifindex;
 	/* An IPv4 route may have an IPv6 next hop (RFC 5549). */
@@ -82,6 +82,13 @@ static __attribute__((noinline)) int ek_renew_route(struct __sk_buff *skb, struc
 	}
 	route->mtu = ask.mtu_result;
 	route->kind = EK_ROUTE_FORWARD;
+}
+
+/* To the client of a reply. */
+static __attribute__((noinline)) int ek_renew_route(struct __sk_buff *skb, struct ek_route *route,
+						     const struct ek_address *to, __u32 family)
+{
+	ek_find_route(skb, route, to, family, 1);
 	return 0;
 }
 
@@ -99,7 +106,7 @@ static __always_inline int ek_route_is_old(struct ek_route *route, __u64 now)
 static __attribute__((noinline)) int ek_renew_server_route(struct __sk_buff *skb, struct ek_route *route,
 							    const struct ek_server *server, __u32 number)
 {
-	ek_renew_route(skb, route, &server->address, server->family, server->flags & EK_SERVER_LOCAL);
+	ek_find_route(skb, route, &server->address, server->family, server->flags & EK_SERVER_LOCAL);
 	if (route->kind == EK_ROUTE_FORWARD)
 		ek_route_source(skb, route, &server->address, server->family);
 	ek_sample_later(number);
