@@ -73,7 +73,6 @@ export class Inventory {
   readonly stale: number[] = [];
   #marks = 0;
   #anyPort = 0;
-  #nat = 0;
 
   constructor(set: MapSet, layouts: Layouts, nextChunk: number, settle: () => void) {
     const { maps } = set;
@@ -98,7 +97,6 @@ export class Inventory {
     const listed = new Set<ServerRow>();
     for (const { servers } of this.services.values()) for (const row of servers) listed.add(row);
     for (const row of this.servers.values()) {
-      this.#count(row, 1);
       if (!row.live) this.gone.set(goneText(row.service, row.key), row);
       else if (!listed.has(row)) this.orphans.push(row);
     }
@@ -118,8 +116,9 @@ export class Inventory {
   get anyPort(): boolean {
     return this.#anyPort > 0;
   }
-  get nat(): boolean {
-    return this.#nat > 0;
+  /** The balancer's own traffic comes back as NAT's does, whatever the method (bpf/birth.h). */
+  get replies(): boolean {
+    return this.servers.size > 0;
   }
 
   insertService(row: ServiceRow): void {
@@ -136,7 +135,6 @@ export class Inventory {
 
   insertServer(row: ServerRow): void {
     this.servers.set(row.number, row);
-    this.#count(row, 1);
   }
 
   /** It is neither live nor gone: its number is free. */
@@ -144,14 +142,6 @@ export class Inventory {
     this.servers.delete(row.number);
     this.gone.delete(goneText(row.service, row.key));
     this.freeServers.push(row.number);
-    this.#count(row, -1);
-  }
-
-  /** Changes its settings, with what is counted over all servers. */
-  editServer(row: ServerRow, settings: ServerRow["settings"]): void {
-    this.#count(row, -1);
-    row.settings = settings;
-    this.#count(row, 1);
   }
 
   /** Numbers of all servers, gone ones too, that belong to a service number. */
@@ -179,10 +169,6 @@ export class Inventory {
   #countService({ key }: ServiceRow, by: number): void {
     if (key.kind === "mark") this.#marks += by;
     else if (key.port === 0) this.#anyPort += by;
-  }
-
-  #count({ settings }: ServerRow, by: number): void {
-    if (settings.method === "nat") this.#nat += by;
   }
 }
 

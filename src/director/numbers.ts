@@ -81,7 +81,7 @@ export class Numbers {
   }
 
   edit(row: ServerRow, settings: ServerSettings): void {
-    this.#inventory.editServer(row, settings);
+    row.settings = settings;
     row.lastWeight = settings.weight || row.lastWeight;
     row.local = this.#store.port.isLocal(row.key.address);
     this.write(row);

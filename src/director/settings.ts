@@ -91,11 +91,11 @@ export class PlaneSettings {
   }
 
   /** Which of its ways a packet has to be taken on. */
-  setFeatures({ inUse, nat, marks, anyPort }: Inventory): void {
+  setFeatures({ inUse, replies, marks, anyPort }: Inventory): void {
     const bit = (name: string, on: boolean) => (on ? this.#layouts.value(name) : 0);
     const features =
       bit("EK_FEATURE_SERVICES", inUse) |
-      bit("EK_FEATURE_NAT", nat) |
+      bit("EK_FEATURE_NAT", replies) |
       bit("EK_FEATURE_MARK", marks) |
       bit("EK_FEATURE_ANY_PORT", anyPort);
     if (features === this.#written) return;
