@@ -38,7 +38,7 @@ static __always_inline void ek_weigh(struct ek_server_state *state, __u32 number
 		return;
 	if (more) {
 		if (server->upper_threshold && total >= server->upper_threshold)
-			state->overloaded = 1;
+			state->overloaded = server->upper_threshold;
 	} else if (state->overloaded && (!server->upper_threshold || total < server->lower_threshold)) {
 		state->overloaded = 0;
 	}

@@ -137,7 +137,7 @@ struct ek_server_state {
 	__u32 active;     /* ActiveConn */
 	__u32 inactive;   /* InActConn */
 	__u32 persistent; /* PersistConn: templates */
-	__u32 overloaded; /* 0 or 1 */
+	__u32 overloaded; /* 0, or the upper threshold that was reached: an edit to a greater one ends it */
 };
 
 /* `counters[server * cpus + cpu]`: one cache line a processor, so no atomics. Bytes from the IP header on. */
