@@ -2,7 +2,7 @@
 
 import { type IpAddress, parseIp } from "../base/ip.ts";
 import { look, RealRefused, setUp, undo } from "../daemon/real/agent.ts";
-import { findRealPlace, lockReal, makeRealPlace } from "../daemon/real/place.ts";
+import { alone, findRealPlace, makeRealPlace } from "../daemon/real/place.ts";
 import { describe, remarks } from "../daemon/real/report.ts";
 import { BpfLoadError, BpfMapMismatch } from "../sys/bpf.ts";
 
@@ -29,12 +29,10 @@ export function real(options: RealCommandOptions): void {
     if (process.geteuid?.() !== 0) throw new RealRefused("pins and programs can be seen and changed by root only");
     let did: string[] = [];
     if (options.undo) {
-      using _ = lockReal();
-      did = undo(findRealPlace(), vips);
+      did = alone(() => undo(findRealPlace(), vips));
       if (did.length === 0) did = ["there was nothing to undo"];
     } else if (vips.length > 0) {
-      using _ = lockReal();
-      did = setUp(makeRealPlace(), { vips, mode, interfaces: options.interface, mss });
+      did = alone(() => setUp(makeRealPlace(), { vips, mode, interfaces: options.interface, mss }));
       if (did.length === 0) did = ["everything was set up already"];
     }
     const report = look(findRealPlace());

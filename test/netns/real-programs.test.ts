@@ -37,7 +37,7 @@ before(async () => {
   state = new RealState(object.types, (name) => object.map(name));
 });
 after(async () => {
-  state[Symbol.dispose]();
+  state.close();
   object.close();
   await network[Symbol.asyncDispose]();
 });

@@ -1,12 +1,12 @@
 /** What the layer-4 data plane of this network namespace holds, for the doctor. Loads none where there is none. */
 
 import { isIpv4 } from "../../base/ip.ts";
-import type { ServiceKey } from "../../director/plane.ts";
+import type { ServiceEntry, ServiceKey } from "../../director/plane.ts";
 import { findBpffs } from "../../sys/bpffs.ts";
 import { readInterfaces } from "../../sys/interfaces.ts";
 import { openPlane } from "../plane/open.ts";
 import { namesIn, Pins, planePlace } from "../plane/place.ts";
-import type { PlaneFacts } from "./facts.ts";
+import type { PlaneFacts, PlaneService } from "./facts.ts";
 
 /** Undefined: it is not loaded. @throws PlaneUnavailable, SystemError */
 export function readPlaneFacts(): PlaneFacts | undefined {
@@ -15,20 +15,24 @@ export function readPlaneFacts(): PlaneFacts | undefined {
   if (bpffs === undefined) return undefined;
   const pins = new Pins(bpffs, cookie);
   if (pins.layouts().length === 0) return undefined;
-  using plane = openPlane({ role: "command" });
-  return {
-    services: plane.services().map(({ key, servers }) => ({
-      name: nameOf(key),
-      address: key.kind === "address" ? key.address : undefined,
-      servers: servers.map((server) => ({
-        ...server.key,
-        method: server.settings.method,
-        weight: server.settings.weight,
-      })),
-    })),
-    attached: attachedNames(pins),
-  };
+  const plane = openPlane({ role: "command" });
+  try {
+    return { services: plane.services().map(describeService), attached: attachedNames(pins) };
+  } finally {
+    plane.close();
+  }
 }
+
+const describeService = ({ key, servers }: ServiceEntry): PlaneService => ({
+  name: nameOf(key),
+  address: key.kind === "address" ? key.address : undefined,
+  servers: servers.map(({ key: { address, port }, settings: { method, weight } }) => ({
+    address,
+    port,
+    method,
+    weight,
+  })),
+});
 
 function nameOf(key: ServiceKey): string {
   if (key.kind === "mark") return `FWM ${key.mark}`;

@@ -1,7 +1,7 @@
 /** Where `evenkeel real` of this network namespace keeps its pins: beside those of the balancer's data plane. */
 
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, rmdirSync, unlinkSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ensureBpffs, findBpffs } from "../../sys/bpffs.ts";
 import { lockFile } from "../../sys/lock-file.ts";
@@ -30,7 +30,21 @@ export function findRealPlace(): RealPlace {
 }
 
 /** One change at a time on this machine. @throws node's error: not root */
-export function lockReal(): Disposable {
+export function alone<T>(change: () => T): T {
   mkdirSync(runFolder(), { recursive: true, mode: 0o755 });
-  return lockFile(join(runFolder(), "real.lock"));
+  const lock = lockFile(join(runFolder(), "real.lock"));
+  try {
+    return change();
+  } finally {
+    lock[Symbol.dispose]();
+  }
+}
+
+/** All of them, also those of interfaces that have gone. */
+export function removePins({ folder }: RealPlace): void {
+  if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder)) unlinkSync(join(folder, name));
+  rmdirSync(folder);
+  // The network namespace's own folder, unless the balancer's data plane is in it.
+  if (readdirSync(dirname(folder)).length === 0) rmdirSync(dirname(folder));
 }

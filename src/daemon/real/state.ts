@@ -58,7 +58,7 @@ type InterfaceValue = { readonly ipv4_be: number; readonly ipv6: Uint8Array };
 
 const MAPS = ["real_vips", "real_interfaces", "real_counters"] as const;
 
-export class RealState implements Disposable {
+export class RealState {
   readonly #vips: BpfMap;
   readonly #interfaces: BpfMap;
   readonly #counters: BpfMap;
@@ -129,7 +129,8 @@ export class RealState implements Disposable {
     return Object.fromEntries(found) as Record<(typeof COUNTERS)[number], number>;
   }
 
-  [Symbol.dispose](): void {
+  /** Safe to call twice. */
+  close(): void {
     for (const map of [this.#vips, this.#interfaces, this.#counters]) map.close();
   }
 
