@@ -28,12 +28,17 @@ export async function main(name: string, words: readonly string[]): Promise<void
     explain: process.stderr.isTTY === true,
     plane: async () => {
       const { openPlane, PlaneUnavailable } = await import("../daemon/plane/open.ts");
+      const { SystemError } = await import("../sys/addon.ts");
+      const { BpfLoadError } = await import("../sys/bpf.ts");
       try {
         opened ??= openPlane({ role: "command" });
         return opened;
       } catch (error) {
-        if (!(error instanceof PlaneUnavailable)) throw error;
-        return error.reason === "permission" ? "Permission denied (you must be root)" : error.message;
+        if (error instanceof PlaneUnavailable && error.reason === "permission")
+          return "Permission denied (you must be root)";
+        const expected = [PlaneUnavailable, SystemError, BpfLoadError].some((kind) => error instanceof kind);
+        if (!expected || !(error instanceof Error)) throw error;
+        return error.message;
       }
     },
   };
