@@ -1,8 +1,8 @@
 /** A data plane that is only remembered: what the director asked for, with ipvs's rules for mistakes. Moves no packet. */
 
-import type { DirectorPlane } from "../../src/daemon/director/virtual-server-driver.ts";
 import {
   type Counters,
+  type Plane,
   PlaneError,
   type ServerEntry,
   type ServerKey,
@@ -22,7 +22,7 @@ interface Service {
   servers: PoolMember[];
 }
 
-export class MemoryPlane implements DirectorPlane {
+export class MemoryPlane implements Plane {
   readonly calls: string[] = [];
   readonly list: Service[] = [];
   /** `10.1.0.1` → active connections. */

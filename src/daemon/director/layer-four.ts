@@ -92,8 +92,8 @@ export class LayerFour {
   #stopped = false;
 
   #interfaceChanged(kind: string): void {
-    if (kind === "link") this.#plane.attachMissing();
-    else if (kind !== "link-removed") this.#servers.addressesChanged();
+    if (kind !== "link-removed") this.#plane.attachMissing();
+    if (kind.startsWith("address")) this.#servers.addressesChanged();
   }
 
   #localAddresses(): ReadonlySet<string> {

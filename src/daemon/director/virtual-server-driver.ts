@@ -24,14 +24,8 @@ import type { EventBody } from "../events.ts";
 import type { Log } from "../log/log.ts";
 import type { NotifyQueue } from "../scripts/notify-queue.ts";
 
-/** What the director needs of the data plane. */
-export interface DirectorPlane extends Plane {
-  /** All servers of a service at once, in scheduling order; those that stay keep counters and connections. */
-  replaceServers(service: ServiceKey, servers: readonly PoolMember[]): void;
-}
-
 export interface VirtualServerSurroundings {
-  readonly plane: DirectorPlane;
+  readonly plane: Plane;
   readonly log: Log;
   readonly notify: NotifyQueue;
   readonly publish: (event: EventBody) => void;

@@ -8,6 +8,7 @@
 import { fail, ok, type Result } from "../../base/result.ts";
 import type { Duration, Instant } from "../../base/time.ts";
 import type { DirectorConfiguration, VirtualServer } from "../../config/model/virtual-server.ts";
+import type { Plane } from "../../director/plane.ts";
 import { fileResult, type ProbeResult } from "../../health/checker.ts";
 import { serverName } from "../../health/checker-lines.ts";
 import type { EventBody } from "../events.ts";
@@ -18,12 +19,12 @@ import { findRealServer, findVirtualServer } from "./find-server.ts";
 import { NotifyFifos } from "./notify-fifos.ts";
 import { startProbe } from "./probes/start.ts";
 import { TrackFiles } from "./track-files.ts";
-import { type DirectorPlane, nameOf, VirtualServerDriver } from "./virtual-server-driver.ts";
+import { nameOf, VirtualServerDriver } from "./virtual-server-driver.ts";
 import { type DirectorReport, entriesOf, tableReport, virtualServerReport } from "./virtual-server-report.ts";
 
 export interface VirtualServersOptions {
   readonly configuration: DirectorConfiguration;
-  readonly plane: DirectorPlane;
+  readonly plane: Plane;
   readonly log: Log;
   readonly publish: (event: EventBody) => void;
   readonly now: () => Instant;
