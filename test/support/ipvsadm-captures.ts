@@ -62,3 +62,10 @@ export function portsByNumber(): ReadonlyMap<string, string> {
 
 /** Its command lines are answered differently on purpose; docs/reference/ipvsadm.md says why. */
 export const DIFFERENT = "answered differently here";
+
+/** Services with their servers after them, in the order of the text. */
+export const blocksSorted = (listing: string): string =>
+  listing
+    .split(/^(?=\S)/m)
+    .toSorted()
+    .join("");

@@ -7,6 +7,7 @@ import type { Resolver } from "../../src/cli/ipvsadm-names.ts";
 import type { ManyPlane } from "../../src/cli/ipvsadm-restore.ts";
 import { addressText } from "../../src/director/listing.ts";
 import {
+  blocksSorted,
   type CapturedCase,
   type CapturedSection,
   capturedHosts,
@@ -128,12 +129,5 @@ function comparable({ exit, stdout, stderr }: Outcome, command: string): Outcome
 /** What `-S` of ours saves and ipvsadm forgets. */
 const withoutExtras = (saved: string): string =>
   saved.replaceAll(/^--set .*\n/gm, "").replaceAll(/^(-a .*?)(?: -x \d+)?(?: -y \d+)?$/gm, "$1");
-
-/** Services with their servers after them, in the order of the text. */
-const blocksSorted = (listing: string): string =>
-  listing
-    .split(/^(?=\S)/m)
-    .toSorted()
-    .join("");
 
 const expected = ({ exit, stdout = "", stderr = "" }: CapturedCase): Outcome => ({ exit, stdout, stderr });

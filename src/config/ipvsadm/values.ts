@@ -109,7 +109,7 @@ function hostOf(host: string, names: Names): Ipv4Address | NameWanted | undefine
   const address = parseLooseIpv4(host);
   if (address !== undefined) return address;
   // What looks like an address, but is none, is no name either: it is not sent to a name server.
-  if (host === "" || /^[0-9.]+$/.test(host) || /[^A-Za-z0-9._-]/.test(host)) return undefined;
+  if (/^[0-9.]*$/.test(host) || /[^A-Za-z0-9._-]/.test(host)) return undefined;
   const found = names.host(host);
   if (found === undefined) return new NameWanted(host);
   return found === "unknown" ? undefined : found;

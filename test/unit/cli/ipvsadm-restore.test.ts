@@ -59,6 +59,7 @@ test("ipvsadm-restore leaves counters of what stays, removes the rest and adds w
 -A -t 10.0.0.3:80 -s rr
 `;
   assert.deepEqual(await restore(text), { exit: 0, stdout: "", stderr: "" });
+  assert.deepEqual(opened.gone, [serverKey("192.168.0.2", 80)]);
   const services = plane.services().map(({ key, settings, servers }) => ({
     address: key.kind === "address" ? key.address : "",
     scheduler: settings.scheduler,
