@@ -8,6 +8,7 @@ import {
   PlaneError,
   type ServerKey,
   type ServerSettings,
+  type ServerSpec,
   type ServiceKey,
   type ServiceSettings,
 } from "../../../src/director/plane.ts";
@@ -20,7 +21,7 @@ const SERVICES = [
   serviceKey("10.0.0.1", 53, "udp"),
   markKey(3),
 ];
-const ADDRESSES = ["10.1.0.1", "10.1.0.2", "10.1.0.3", "2001:db8:1::1", "224.0.0.1"];
+const ADDRESSES = ["10.1.0.1", "10.1.0.2", "10.1.0.3", "10.1.0.4", "2001:db8:1::1", "224.0.0.1"];
 
 interface ModelService {
   readonly key: ServiceKey;
@@ -72,6 +73,15 @@ class Model {
     row.servers.splice(at, 1);
   }
 
+  replaceServers(service: ServiceKey, servers: readonly ServerSpec[]): void {
+    const row = this.#find(service);
+    const wanted = servers.map(({ key, settings }) => ({ key: this.#check(service, key, settings), settings }));
+    if (new Set(wanted.map(({ key }) => `${key.address} ${key.port}`)).size < wanted.length) {
+      throw new PlaneError("EEXIST", "");
+    }
+    row.servers = wanted;
+  }
+
   flush(): void {
     this.services.length = 0;
   }
@@ -89,12 +99,7 @@ class Model {
   }
 }
 
-type Call = (
-  plane: Pick<
-    Model,
-    "addService" | "editService" | "deleteService" | "addServer" | "editServer" | "deleteServer" | "flush"
-  >,
-) => void;
+type Call = (plane: Omit<Model, "services">) => void;
 
 const service = fc.constantFrom(...SERVICES);
 const server = fc.record({ address: fc.constantFrom(...ADDRESSES), port: fc.constantFrom(80, 8080) });
@@ -105,7 +110,7 @@ const ofService = fc.record({
 });
 const ofServer = fc.record({
   method: fc.constantFrom("nat", "dr", "tun"),
-  weight: fc.constantFrom(-1, 0, 1, 3, 100),
+  weight: fc.constantFrom(0, 1, 1, 3, 3, 100, 100, -1),
   upperThreshold: fc.constantFrom(0, 10),
   lowerThreshold: fc.constantFrom(0, 0, 5),
   draining: fc.boolean(),
@@ -160,6 +165,20 @@ const call: fc.Arbitrary<Call> = fc.oneof(
           plane.deleteServer(key, serverKey(address, port)),
     ),
   },
+  {
+    weight: 3,
+    arbitrary: fc.tuple(service, fc.array(fc.tuple(server, ofServer), { maxLength: 4 })).map(
+      ([key, list]): Call =>
+        (plane) =>
+          plane.replaceServers(
+            key,
+            list.map(([{ address, port }, change]) => ({
+              key: serverKey(address, port),
+              settings: serverSettings(change as Partial<ServerSettings>),
+            })),
+          ),
+    ),
+  },
   { weight: 1, arbitrary: fc.constant<Call>((plane) => plane.flush()) },
 );
 
@@ -189,6 +208,7 @@ const listing = (tables: Tables) =>
 test("every series of changes gives IPVS's lists and refusals, whoever of two makes them", () => {
   const steps = fc.array(fc.record({ call, other: fc.boolean(), seconds: fc.constantFrom(0, 0, 200) }), {
     maxLength: 40,
+    size: "max",
   });
   fc.assert(
     fc.property(steps, (made) => {
@@ -211,7 +231,7 @@ test("every series of changes gives IPVS's lists and refusals, whoever of two ma
 });
 
 test("no number is another server's while it has connections, and nothing is written where a list in use lies", () => {
-  const steps = fc.array(fc.record({ call, connections: fc.boolean() }), { maxLength: 40 });
+  const steps = fc.array(fc.record({ call, connections: fc.boolean() }), { maxLength: 40, size: "max" });
   fc.assert(
     fc.property(steps, (made) => {
       const { tables, maps, layouts, connect, decodeServer, pass } = openTables({ servers: 16, lists: 48 });

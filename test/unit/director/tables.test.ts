@@ -13,17 +13,19 @@ const C = serverKey("10.1.0.3", 80);
 
 describe("services", () => {
   test("a service is listed with everything that was said of it", () => {
-    const { tables } = openTables();
+    const { tables, again } = openTables();
     const settings = serviceSettings({
       scheduler: "sh",
       persistence: 360,
       netmaskBits: 24,
-      flags: { fallback: true, port: true, flag3: false },
+      onePacket: true,
+      flags: { fallback: true, port: false, flag3: true },
       onServerDown: "keep",
       owner: "daemon",
     });
     tables.addService(WEB, settings);
-    const [entry] = tables.services();
+    assert.deepEqual(tables.services(), again().services());
+    const [entry] = again().services();
     assert.deepEqual(entry?.key, WEB);
     assert.deepEqual(entry?.settings, settings);
     assert.deepEqual(entry?.servers, []);
@@ -140,7 +142,7 @@ describe("real servers", () => {
   });
 
   test("replacing the list keeps who stays, with number and connections, and is refused as a whole", () => {
-    const { tables, connect } = openTables();
+    const { tables, connect, again } = openTables();
     tables.addService(WEB, serviceSettings());
     for (const key of [A, B]) tables.addServer(WEB, key, serverSettings());
     connect(1, { active: 3 });
@@ -160,6 +162,7 @@ describe("real servers", () => {
         [B, 3, 7],
       ],
     );
+    assert.deepEqual(again().services(), tables.services());
   });
 
   test("no room for a list: nothing was changed", () => {
@@ -191,6 +194,7 @@ describe("numbers of servers", () => {
     tables.addServer(WEB, A, serverSettings());
     const [first] = tables.service(WEB)?.servers ?? [];
     assert.deepEqual([first?.key, first?.active, first?.counters.bytesIn], [A, 1, 100n]);
+    assert.equal(decodeServer(maps.servers.lookup(numberKey(0))).flags & 3, 1);
   });
 
   test("a number is given out anew when nothing refers to it, and its service keeps what it had counted", () => {
