@@ -89,23 +89,27 @@ export function loadObject(options: LoadOptions): BpfObject {
   for (const name of programs ?? []) {
     if (!symbols.some((symbol) => symbol.name === name)) throw new RangeError(`${file} has no program ${name}`);
   }
-  using adopted = pinned === undefined ? new OpenMaps([]) : adoptMaps(types, pinned);
-  const choices = [...types.maps.keys()].map((name): NativeMapChoice => {
-    const fd = adopted.maps.get(name)?.fd ?? -1;
-    return { name, fd, maxEntries: fd < 0 ? (mapSizes[name] ?? 0) : 0 };
-  });
   const constants = options.constants === undefined ? undefined : constantBytes(file, bytes, types, options.constants);
-  // At most 15 characters, and no dots, of it become part of the names that the kernel shows.
-  const name = basename(file).replace(/\..*$/, "");
-  const loaded = attempt(`load ${file}`, () => addon.bpfLoad(bytes, name, constants, choices, programs));
-  if (loaded.errno !== 0) throw new BpfLoadError(file, addon.errorName(loaded.errno), loaded.log);
-  const object = new LoadedObject(types, loaded.maps, loaded.programs, new Set(adopted.maps.keys()));
+  const adopted = pinned === undefined ? new Map<string, BpfMap>() : adoptMaps(types, pinned);
   try {
-    if (pinned !== undefined) object.pinMaps(pinned);
-    return object;
-  } catch (error) {
-    object.close();
-    throw error;
+    // A map that is adopted keeps its size.
+    const choices = [...types.maps.keys()].map(
+      (name): NativeMapChoice => ({ name, fd: adopted.get(name)?.fd ?? -1, maxEntries: mapSizes[name] ?? 0 }),
+    );
+    // At most 15 characters, and no dots, of it become part of the names that the kernel shows.
+    const name = basename(file).replace(/\..*$/, "");
+    const loaded = attempt(`load ${file}`, () => addon.bpfLoad(bytes, name, constants, choices, programs));
+    if (loaded.errno !== 0) throw new BpfLoadError(file, addon.errorName(loaded.errno), loaded.log);
+    const object = new LoadedObject(types, loaded.maps, loaded.programs, new Set(adopted.keys()));
+    try {
+      if (pinned !== undefined) object.pinMaps(pinned);
+      return object;
+    } catch (error) {
+      object.close();
+      throw error;
+    }
+  } finally {
+    closeAll(adopted.values());
   }
 }
 
@@ -157,7 +161,7 @@ class LoadedObject implements BpfObject {
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    for (const map of this.maps.values()) map.close();
+    closeAll(this.maps.values());
     for (const fd of this.programs.values()) addon.close(fd);
   }
 
@@ -172,27 +176,24 @@ function known<T>(all: ReadonlyMap<string, T>, name: string, kind: string): T {
   return found;
 }
 
-class OpenMaps {
-  readonly maps: ReadonlyMap<string, BpfMap>;
-
-  constructor(maps: Iterable<readonly [string, BpfMap]>) {
-    this.maps = new Map(maps);
-  }
-
-  [Symbol.dispose](): void {
-    for (const map of this.maps.values()) map.close();
-  }
+function closeAll(maps: Iterable<BpfMap>): void {
+  for (const map of maps) map.close();
 }
 
 /** Those of the object's maps that are pinned in this folder. */
-function adoptMaps(types: Btf, folder: string): OpenMaps {
-  const names = [...types.maps.keys()].filter((name) => existsSync(join(folder, name)));
-  const open = new OpenMaps(names.map((name) => [name, openPinnedMap(join(folder, name))]));
+function adoptMaps(types: Btf, folder: string): ReadonlyMap<string, BpfMap> {
+  const adopted = new Map<string, BpfMap>();
   try {
-    for (const [name, map] of open.maps) compare(name, map, known(types.maps, name, "map"));
-    return open;
+    for (const [name, wanted] of types.maps) {
+      const path = join(folder, name);
+      if (!existsSync(path)) continue;
+      const map = openPinnedMap(path);
+      adopted.set(name, map);
+      compare(name, map, wanted);
+    }
+    return adopted;
   } catch (error) {
-    open[Symbol.dispose]();
+    closeAll(adopted.values());
     throw error;
   }
 }

@@ -59,8 +59,8 @@ const HEADER_BYTES = 24;
 const MAGIC = 0xeb9f;
 /** Types within types that are followed; no C program comes near, and hostile bytes end here. */
 const DEEPEST = 32;
-/** Laid out in all: hostile types may refer to each other so that their number explodes. Objects have some hundreds. */
-const MOST_TYPES = 65_536;
+/** Types and fields laid out in all: hostile ones may refer to each other so that they explode. Objects have hundreds. */
+const MOST_LAID_OUT = 65_536;
 
 const KIND = {
   int: 1,
@@ -243,7 +243,7 @@ function readMember(reader: ByteReader, strings: Uint8Array): Member {
 
 function layOut(raw: readonly RawType[]): Btf {
   const known = new Map<number, BtfType>();
-  let room = MOST_TYPES;
+  let room = MOST_LAID_OUT;
 
   function type(number: number, depth: number): BtfType {
     const before = known.get(number);
@@ -256,7 +256,7 @@ function layOut(raw: readonly RawType[]): Btf {
 
   function laid(from: RawType | undefined, depth: number): BtfType {
     if (from === undefined || depth > DEEPEST || room <= 0) return { kind: "opaque", bytes: 0 };
-    room--;
+    room -= 1 + from.members.length;
     switch (from.kind) {
       case KIND.int:
         return { kind: "integer", bytes: from.sizeOrType, signed: from.signed };

@@ -215,14 +215,16 @@ test("types that contain themselves many times over end somewhere", () => {
   // A struct of 1,000 nameless members of its own type: 1000^32 fields, were each of them followed.
   const members = 1_000;
   const types = new DataView(new ArrayBuffer(12 + members * 12));
+  types.setUint32(0, 1, true);
   types.setUint32(4, (4 << 24) | members, true);
   types.setUint32(8, 0xffff_ffff, true);
   for (let i = 0; i < members; i++) types.setUint32(12 + i * 12 + 4, 1, true);
   const header = new DataView(new ArrayBuffer(24));
   header.setUint16(0, 0xeb9f, true);
-  for (const [index, value] of [24, 0, types.byteLength, types.byteLength, 1].entries()) {
+  for (const [index, value] of [24, 0, types.byteLength, types.byteLength, 3].entries()) {
     header.setUint32(4 + index * 4, value, true);
   }
-  const bytes = Uint8Array.of(...new Uint8Array(header.buffer), ...new Uint8Array(types.buffer), 0);
-  assert.equal(parseBtf(bytes).ok, true);
+  const bytes = Uint8Array.of(...new Uint8Array(header.buffer), ...new Uint8Array(types.buffer), 0, 0x78, 0);
+  const parsed = parseBtf(bytes);
+  assert.deepEqual(parsed.ok && [...parsed.value.structs.keys()], ["x"]);
 });
