@@ -40,11 +40,6 @@ export class ResetSender {
     for (const { number, onServerDown } of servers) if (onServerDown === "reset") this.#waiting.add(number);
   }
 
-  /** A server that came back keeps its connections. */
-  forget(server: number): void {
-    this.#waiting.delete(server);
-  }
-
   start(): void {
     if (this.#waiting.size === 0 || this.#timer !== undefined) return;
     if (this.#options.stays) this.#timer = setTimeout(() => this.#next(), 0).unref();
