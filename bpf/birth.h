@@ -168,7 +168,7 @@ static __always_inline int ek_settle(struct ek_packet *packet, const struct ek_s
 			return EK_DROP;
 		}
 		ek_connection_unbind(&key, connection, family);
-		error = ek_connection_reuse(connection, born, family);
+		error = ek_connection_reuse(&key, connection, born, family);
 	} else {
 		if (!ek_guard(born)) {
 			ek_choice_undo(&key, born, family);

@@ -1,14 +1,14 @@
 /*
  * The connection table: entries, their birth, their changes of state and their end (ip_vs_conn.c).
  *
- * One timer an entry. It is armed at birth and arms itself again from the time of the last packet, so packets do not pay
- * for it; only a change to a state with a shorter time-out arms it anew. Who puts EK_EXPIRED into `state` owns the entry
- * from then on: the timer to delete it, a packet to give it another server.
+ * wheel.h sees to it that an entry ends. Who puts EK_EXPIRED into `state` owns the entry from then on: the wheel to delete
+ * it, a packet to give it another server.
  */
 #ifndef EVENKEEL_CONNECTION_H
 #define EVENKEEL_CONNECTION_H
 
 #include "route.h"
+#include "wheel.h"
 
 union ek_connection_key {
 	struct ek_connection_key4 four;
@@ -172,7 +172,7 @@ static __always_inline void ek_connection_delete(union ek_connection_key *key, c
 	ek_count_entries(-1);
 }
 
-/* Time is up, or was when the last packet came. */
+/* The wheel has come to the entry: time is up, or was when the last packet came. */
 static __always_inline void ek_expire(union ek_connection_key *key, struct ek_connection *connection, const __u32 family)
 {
 	__u64 now = bpf_ktime_get_ns(), last = connection->last_ns, end;
@@ -189,50 +189,55 @@ static __always_inline void ek_expire(union ek_connection_key *key, struct ek_co
 		connection->last_ns = now;
 		end = now + ek_timeout_ns(connection, connection->state);
 	}
-	if (end > now) {
-		bpf_timer_start(&connection->timer, end - now, 0);
+	if (end > now && !ek_token_put(key, connection, end, family))
 		return;
-	}
 	if (!ek_connection_take(connection))
 		return;
 	ek_connection_unbind(key, connection, family);
 	ek_connection_delete(key, family);
 }
 
-static int ek_expire4(void *map, struct ek_connection_key4 *of, struct ek_connection *connection)
+/* An older token's place was taken by an earlier one, or its entry ended. */
+static __always_inline int ek_is_due(const struct ek_connection *connection, __u32 slot)
 {
+	return connection && connection->state != EK_EXPIRED && (connection->token & (EK_WHEEL_SLOTS - 1)) == slot;
+}
+
+__attribute__((noinline)) int ek_visit4(__u32 slot, __u32 number)
+{
+	struct ek_token token = { slot, number };
+	struct ek_connection_key4 *of = bpf_map_lookup_elem(&tokens4, &token);
+	struct ek_connection *connection;
 	union ek_connection_key key;
 
+	if (!of)
+		return 0;
 	key.four = *of;
-	ek_expire(&key, connection, EK_IPV4);
+	bpf_map_delete_elem(&tokens4, &token);
+	connection = ek_connection_find(&key, EK_IPV4);
+	if (ek_is_due(connection, slot))
+		ek_expire(&key, connection, EK_IPV4);
 	return 0;
 }
 
-static int ek_expire6(void *map, struct ek_connection_key6 *of, struct ek_connection *connection)
+__attribute__((noinline)) int ek_visit6(__u32 slot, __u32 number)
 {
+	struct ek_token token = { slot, number };
+	struct ek_connection_key6 *of = bpf_map_lookup_elem(&tokens6, &token);
+	struct ek_connection *connection;
 	union ek_connection_key key;
 
+	if (!of)
+		return 0;
 	key.six = *of;
-	ek_expire(&key, connection, EK_IPV6);
+	bpf_map_delete_elem(&tokens6, &token);
+	connection = ek_connection_find(&key, EK_IPV6);
+	if (ek_is_due(connection, slot))
+		ek_expire(&key, connection, EK_IPV6);
 	return 0;
 }
 
-static __always_inline long ek_timer_arm(struct ek_connection *connection, __u64 after, const __u32 family)
-{
-	long error;
-
-	/* -EBUSY: the entry had a timer and gets another server. */
-	if (family == EK_IPV4) {
-		bpf_timer_init(&connection->timer, &connections4, EK_CLOCK_MONOTONIC);
-		error = bpf_timer_set_callback(&connection->timer, ek_expire4);
-	} else {
-		bpf_timer_init(&connection->timer, &connections6, EK_CLOCK_MONOTONIC);
-		error = bpf_timer_set_callback(&connection->timer, ek_expire6);
-	}
-	return error ? error : bpf_timer_start(&connection->timer, after, 0);
-}
-
-/* Puts `born` in, its counts made, its timer running. 0, -EEXIST, or why not (-E2BIG: the table is full). */
+/* Puts `born` in, its counts made, its end provided for. 0, -EEXIST, or why not (-E2BIG: the table is full). */
 static __always_inline long ek_connection_insert(union ek_connection_key *key, struct ek_connection *born,
 						  const __u32 family)
 {
@@ -253,10 +258,10 @@ static __always_inline long ek_connection_insert(union ek_connection_key *key, s
 	connection = ek_connection_find(key, family);
 	if (!connection)
 		return -2;
-	error = ek_timer_arm(connection, ek_timeout_ns(connection, born->state), family);
+	error = ek_due(key, connection, born->last_ns + ek_timeout_ns(connection, born->state), family);
+	ek_wheel_start();
 	if (error) {
-		/* Without a timer it would stay for ever. */
-		ek_reason(EK_REASON_NO_TIMER);
+		/* Without a token it would stay for ever. */
 		if (ek_connection_take(connection))
 			ek_connection_delete(key, family);
 	}
@@ -264,8 +269,8 @@ static __always_inline long ek_connection_insert(union ek_connection_key *key, s
 }
 
 /* Gives an entry that the caller has taken another server. */
-static __always_inline long ek_connection_reuse(struct ek_connection *connection, const struct ek_connection *born,
-						 const __u32 family)
+static __always_inline long ek_connection_reuse(const union ek_connection_key *key, struct ek_connection *connection,
+						 const struct ek_connection *born, const __u32 family)
 {
 	connection->last_ns = born->last_ns;
 	connection->server = born->server;
@@ -281,7 +286,8 @@ static __always_inline long ek_connection_reuse(struct ek_connection *connection
 	connection->own = born->own;
 	ek_count_connection(born->server, born->state, 1);
 	__sync_lock_test_and_set(&connection->state, born->state);
-	return ek_timer_arm(connection, ek_timeout_ns(connection, born->state), family);
+	ek_wheel_start();
+	return ek_due(key, connection, born->last_ns + ek_timeout_ns(connection, born->state), family);
 }
 
 /* What persistence.h asks for. */
@@ -338,8 +344,8 @@ static __always_inline int ek_connection_move(const union ek_connection_key *key
 		if (__sync_val_compare_and_swap(&connection->state, from, to) != from)
 			continue;
 		ek_count_change(connection->server, from, to);
-		if (ek_timeout_ns(connection, to) < ek_timeout_ns(connection, from))
-			bpf_timer_start(&connection->timer, ek_timeout_ns(connection, to), 0);
+		ek_due(key, connection, connection->last_ns + ek_timeout_ns(connection, to), family);
+		ek_wheel_start();
 		if (to == EK_ESTABLISHED && connection->flags & EK_CONNECTION_CONTROLLED)
 			ek_template_assure(key, connection, family);
 		return 1;

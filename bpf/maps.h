@@ -97,6 +97,37 @@ struct {
 	__type(value, struct ek_connection);
 } connections6 SEC(".maps");
 
+/* wheel.h. A connection has one token, and for a while a second when its time has become shorter. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 2 * EK_CONNECTIONS);
+	__type(key, struct ek_token);
+	__type(value, struct ek_connection_key4);
+} tokens4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 2 * EK_CONNECTIONS);
+	__type(key, struct ek_token);
+	__type(value, struct ek_connection_key6);
+} tokens6 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * EK_WHEEL_SLOTS);
+	__type(key, __u32);
+	__type(value, struct ek_wheel_slot);
+} wheel_slots SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ek_wheel);
+} wheel SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

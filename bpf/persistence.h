@@ -134,7 +134,6 @@ static __always_inline void ek_template_tie(struct ek_connection *template, cons
 			__sync_fetch_and_and(&template->flags, ~EK_CONNECTION_ASSURED);
 			template->service = service->number;
 			template->timeout_ms = ek_template_timeout_ms(service);
-			bpf_timer_start(&template->timer, (__u64)template->timeout_ms * 1000000, 0);
 		}
 	}
 	choice->server = template->server;
@@ -180,16 +179,22 @@ static __attribute__((noinline)) int ek_template_begin(struct ek_service *servic
 
 	if (packet->family == EK_IPV4) {
 		template = ek_template_find(&key, packet, choice, EK_IPV4);
-		if (!template)
+		if (!template) {
 			error = ek_template_add4(&key.four, choice->server, service->number, timeout_ms);
+		} else if (template->state != EK_EXPIRED) {
+			ek_template_tie(template, service, choice);
+			ek_due(&key, template, template->last_ns + ek_timeout_ns(template, EK_NONE), EK_IPV4);
+		}
 	} else {
 		template = ek_template_find(&key, packet, choice, EK_IPV6);
-		if (!template)
+		if (!template) {
 			error = ek_template_add6(&key.six, choice->server, service->number, timeout_ms);
+		} else if (template->state != EK_EXPIRED) {
+			ek_template_tie(template, service, choice);
+			ek_due(&key, template, template->last_ns + ek_timeout_ns(template, EK_NONE), EK_IPV6);
+		}
 	}
-	if (template && template->state != EK_EXPIRED)
-		ek_template_tie(template, service, choice);
-	else if (!error)
+	if (!error)
 		choice->flags = EK_CONNECTION_CONTROLLED;
 	return 0;
 }

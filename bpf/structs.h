@@ -232,7 +232,6 @@ enum ek_connection_flag {
  * `timeout_ms` where that is not 0. Its destination is the address of `servers[server]` with `destination_port_be`.
  */
 struct ek_connection {
-	struct bpf_timer timer;
 	__u64 last_ns; /* CLOCK_MONOTONIC, of the client's last packet; ek_reply.last_ns may be later */
 	__u32 state;   /* enum ek_state or EK_EXPIRED; changes by compare-and-swap, so that counts are exact */
 	__u32 server;
@@ -250,6 +249,29 @@ struct ek_connection {
 	__u16 pad;
 	/* OWN: the address that the server sees as client. */
 	struct ek_address own;
+	__u32 token; /* tick of the wheel at which it is looked at next; 0: none yet */
+	__u32 pad2;
+};
+
+#define EK_WHEEL_SLOTS 4096
+
+/* Key of `tokens4` and `tokens6`, whose values are the keys of connections. */
+struct ek_token {
+	__u32 slot;
+	__u32 number; /* within the slot */
+};
+
+/* Value of `wheel_slots`: first those for IPv4, then those for IPv6. */
+struct ek_wheel_slot {
+	__u32 next; /* number of the next token */
+	__u32 done; /* those before have been looked at */
+};
+
+/* `wheel[0]`: what makes connections end. Zeros, written by user space, make it start anew with the next connection. */
+struct ek_wheel {
+	struct bpf_timer timer;
+	__u32 tick; /* of 2^28 ns: the slot that it has come to */
+	__u32 running;
 };
 
 /* Key of `replies4` and `replies6`, as the server's packets have it. */
@@ -336,7 +358,7 @@ enum ek_reason {
 	EK_REASON_BAD_PACKET,       /* headers cut short */
 	EK_REASON_FRAGMENT_UNKNOWN, /* a later fragment whose first was not seen */
 	EK_REASON_LOOPBACK_TARGET,  /* NAT to 127/8 or ::1 for a client outside: dropped */
-	EK_REASON_NO_TIMER,         /* the kernel refused a timer: new connection refused */
+	EK_REASON_NO_TIMER,         /* the kernel refused the timer that ends connections; tried again with the next one */
 	EK_REASON_TUNNEL_FAILED,    /* encapsulation refused by the kernel, or of a kind not built: dropped */
 	EK_REASON_NO_MEMORY,
 	EK_REASON_ICMP_SENT,

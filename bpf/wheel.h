@@ -1,0 +1,163 @@
+/*
+ * When entries are looked at again: a wheel of slots, a quarter of a second each, that one timer turns.
+ *
+ * Each entry has a token in the slot of its deadline. When the slot comes round, the entry either has ended or gets a token
+ * for the deadline that its last packet gave it; so packets do not pay for it. A state with a shorter time-out puts a
+ * second token, and the first is then passed over.
+ *
+ * Not a bpf_timer an entry: from Linux 6.18 on bpf_timer_init allocates without waiting for anybody and fails with -ENOMEM
+ * whenever the slab of its size is used up: for one new connection in fifty at 50 a second, for half at a thousand.
+ */
+#ifndef EVENKEEL_WHEEL_H
+#define EVENKEEL_WHEEL_H
+
+#include "count.h"
+
+/* 2^28 ns. */
+#define EK_TICK_SHIFT 28
+/* Deadlines further away than the wheel goes round are looked at on the way. */
+#define EK_FARTHEST (EK_WHEEL_SLOTS - 96)
+/* Visits in one go: the processor belongs to packets too. */
+#define EK_VISITS 2048
+#define EK_VISITS_WITHOUT_LOOP 256
+#define EK_PAUSE_NS 1000000
+
+static __always_inline __u32 ek_tick(__u64 ns)
+{
+	return ns >> EK_TICK_SHIFT;
+}
+
+static __always_inline struct ek_wheel *ek_wheel(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&wheel, &zero);
+}
+
+static __always_inline struct ek_wheel_slot *ek_wheel_slot_at(__u32 tick, const __u32 family)
+{
+	__u32 index = (tick & (EK_WHEEL_SLOTS - 1)) + (family == EK_IPV4 ? 0 : EK_WHEEL_SLOTS);
+
+	return bpf_map_lookup_elem(&wheel_slots, &index);
+}
+
+/* 0, or why there is no token (-ENOMEM, -E2BIG). `key` is the connection's. */
+static __always_inline long ek_token_put(const void *key, struct ek_connection *connection, __u64 deadline,
+					 const __u32 family)
+{
+	__u32 now = ek_tick(bpf_ktime_get_ns()), tick = ek_tick(deadline) + 1;
+	struct ek_token token;
+	struct ek_wheel_slot *slot;
+	long error;
+
+	if (tick < now + 2)
+		tick = now + 2;
+	if (tick > now + EK_FARTHEST)
+		tick = now + EK_FARTHEST;
+	slot = ek_wheel_slot_at(tick, family);
+	if (!slot)
+		return -1;
+	token.slot = tick & (EK_WHEEL_SLOTS - 1);
+	token.number = __sync_fetch_and_add(&slot->next, 1);
+	if (family == EK_IPV4)
+		error = bpf_map_update_elem(&tokens4, &token, key, BPF_ANY);
+	else
+		error = bpf_map_update_elem(&tokens6, &token, key, BPF_ANY);
+	if (!error)
+		connection->token = tick;
+	return error;
+}
+
+/* The entry must be looked at by `deadline`: earlier than it is, or never yet. */
+static __always_inline long ek_due(const void *key, struct ek_connection *connection, __u64 deadline, const __u32 family)
+{
+	if (connection->token && connection->token <= ek_tick(deadline) + 1)
+		return 0;
+	return ek_token_put(key, connection, deadline, family);
+}
+
+/* expiry.h: the entry with this token; global functions, which the verifier looks at once. */
+int ek_visit4(__u32 slot, __u32 number);
+int ek_visit6(__u32 slot, __u32 number);
+
+/* One step of the wheel. False: it has come to the present. */
+static __always_inline int ek_wheel_step(struct ek_wheel *turned, __u32 now)
+{
+	__u32 tick = turned->tick;
+	struct ek_wheel_slot *slot;
+
+	if ((__s32)(tick - now) > 0)
+		return 0;
+	slot = ek_wheel_slot_at(tick, EK_IPV4);
+	if (slot && slot->done != slot->next) {
+		ek_visit4(tick & (EK_WHEEL_SLOTS - 1), slot->done);
+		slot->done++;
+		return 1;
+	}
+	slot = ek_wheel_slot_at(tick, EK_IPV6);
+	if (slot && slot->done != slot->next) {
+		ek_visit6(tick & (EK_WHEEL_SLOTS - 1), slot->done);
+		slot->done++;
+		return 1;
+	}
+	turned->tick = tick + 1;
+	return 1;
+}
+
+static long ek_wheel_round(__u32 round, __u32 *now)
+{
+	struct ek_wheel *turned = ek_wheel();
+
+	return !turned || !ek_wheel_step(turned, *now);
+}
+
+static int ek_wheel_turn(void *map, __u32 *key, struct ek_wheel *turned)
+{
+	__u64 time = bpf_ktime_get_ns();
+	__u32 now = ek_tick(time);
+	struct ek_totals *all;
+
+	if (have_bpf_loop) {
+		bpf_loop(EK_VISITS, ek_wheel_round, &now, 0);
+	} else {
+		for (int i = 0; i < EK_VISITS_WITHOUT_LOOP; i++)
+			if (!ek_wheel_step(turned, now))
+				break;
+	}
+	if ((__s32)(turned->tick - now) <= 0) {
+		bpf_timer_start(&turned->timer, EK_PAUSE_NS, 0);
+		return 0;
+	}
+	all = ek_totals();
+	if (all && !all->connections) {
+		turned->running = 0;
+		/* A connection that was born meanwhile saw the wheel running. */
+		if (!all->connections || __sync_val_compare_and_swap(&turned->running, 0, 1))
+			return 0;
+	}
+	bpf_timer_start(&turned->timer, (((__u64)now + 1) << EK_TICK_SHIFT) - time, 0);
+	return 0;
+}
+
+/* Called with each birth and change of state, as the kernel may refuse the timer for a while. */
+static __always_inline void ek_wheel_start(void)
+{
+	struct ek_wheel *turned = ek_wheel();
+	__u32 now;
+
+	if (!turned || turned->running || __sync_val_compare_and_swap(&turned->running, 0, 1))
+		return;
+	now = ek_tick(bpf_ktime_get_ns());
+	/* It stood still, or is new: all that it holds is looked at. */
+	if (now - turned->tick >= EK_WHEEL_SLOTS)
+		turned->tick = now - EK_WHEEL_SLOTS + 1;
+	/* -EBUSY: it was made before. */
+	bpf_timer_init(&turned->timer, &wheel, EK_CLOCK_MONOTONIC);
+	bpf_timer_set_callback(&turned->timer, ek_wheel_turn);
+	if (bpf_timer_start(&turned->timer, EK_PAUSE_NS, 0)) {
+		ek_reason(EK_REASON_NO_TIMER);
+		turned->running = 0;
+	}
+}
+
+#endif
