@@ -17,6 +17,7 @@ import { NotifyQueue } from "../scripts/notify-queue.ts";
 import { ScriptRunner } from "../scripts/script-runner.ts";
 import { findRealServer, findVirtualServer } from "./find-server.ts";
 import { NotifyFifos } from "./notify-fifos.ts";
+import { dataPathOf, probeDataPath } from "./probes/data-path.ts";
 import { startProbe } from "./probes/start.ts";
 import { TrackFiles } from "./track-files.ts";
 import { nameOf, VirtualServerDriver } from "./virtual-server-driver.ts";
@@ -190,8 +191,18 @@ export class VirtualServers {
     step: number,
     report: (result: ProbeResult) => void,
   ): () => void {
-    const asked = virtual.realServers[server]?.checkers[checker];
-    return asked === undefined ? () => undefined : startProbe(asked, step, this.#scripts, report);
+    const owner = virtual.realServers[server];
+    const asked = owner?.checkers[checker];
+    if (owner === undefined || asked === undefined) return () => undefined;
+    const through =
+      "connection" in asked && asked.connection.path === "data_plane" ? dataPathOf(virtual, owner) : undefined;
+    if (through === undefined || !("connection" in asked)) return startProbe(asked, step, this.#scripts, report);
+    const { timeout } = asked.connection;
+    let abort = startProbe(asked, step, this.#scripts, (result) => {
+      if (result.ok) abort = probeDataPath(through, timeout, report);
+      else report(result);
+    });
+    return () => abort();
   }
 
   #rules() {
