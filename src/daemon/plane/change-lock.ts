@@ -13,13 +13,17 @@ export class ChangeLock {
 
   exclusively<T>(work: () => T): T {
     if (this.#depth > 0) return work();
-    using _ = lockFile(this.#path);
+    const lock = lockFile(this.#path);
     this.#depth++;
     try {
-      return work();
+      try {
+        return work();
+      } finally {
+        for (const each of this.#after.splice(0)) each();
+      }
     } finally {
-      for (const each of this.#after.splice(0)) each();
       this.#depth--;
+      lock[Symbol.dispose]();
     }
   }
 

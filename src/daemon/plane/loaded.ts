@@ -3,13 +3,13 @@
  * and configuration go on with a new program or a new process (l4.md §4 rows 16 to 18).
  */
 
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { release } from "node:os";
 import { join } from "node:path";
 import type { MapName, MapSet } from "../../director/map-set.ts";
 import type { TablesPort } from "../../director/store.ts";
 import { Tables } from "../../director/tables.ts";
-import { loadObject, readObjectTypes } from "../../sys/bpf.ts";
+import { type BpfObject, loadObject, readObjectTypes } from "../../sys/bpf.ts";
 import { type BpfMap, openPinnedMap } from "../../sys/bpf-map.ts";
 import { closeProgram, openPinnedProgram, pinProgram } from "../../sys/bpf-pins.ts";
 import { probeBpf } from "../../sys/bpf-probe.ts";
@@ -68,7 +68,7 @@ function load({ place, pins, capacity }: LoadRequest, types: Btf, version: Objec
   const connections = capacity ?? entries("connections4");
   const folder = pins.maps(version.layout);
   mkdirSync(folder, { recursive: true });
-  using object = loadObject({
+  const object = loadObject({
     file: place.object,
     constants: {
       cpus,
@@ -84,16 +84,21 @@ function load({ place, pins, capacity }: LoadRequest, types: Btf, version: Objec
     },
     pinned: folder,
   });
-  // Whole or not at all: without `OBJECT` the next one loads again.
-  const unfinished = join(pins.programs(version.layout, "unfinished"));
+  try {
+    pinPrograms(object, pins, version);
+  } finally {
+    object.close();
+  }
+  writeFileSync(place.layoutFile(version.layout), writeTypes(types), { mode: 0o600 });
+}
+
+/** Whole or not at all: without a folder of the object's name the next one loads again. */
+function pinPrograms(object: BpfObject, pins: Pins, version: ObjectVersion): void {
+  const unfinished = pins.programs(version.layout, "unfinished");
   removeFolder(unfinished);
   mkdirSync(unfinished);
   for (const name of ENTRIES) pinProgram(object.program(name), join(unfinished, name));
-  const programs = pins.programs(version.layout, version.object);
-  mkdirSync(programs);
-  for (const name of ENTRIES) pinProgram(object.program(name), join(programs, name));
-  removeFolder(unfinished);
-  writeFileSync(place.layoutFile(version.layout), writeTypes(types), { mode: 0o600 });
+  renameSync(unfinished, pins.programs(version.layout, version.object));
 }
 
 function adopt(maps: string, programs: string, types: Btf, renewed: boolean): LoadedPlane {
