@@ -6,6 +6,7 @@
  */
 #include "answer.h"
 #include "birth.h"
+#include "icmp.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
@@ -54,7 +55,8 @@ static __always_inline int ek_handle(struct __sk_buff *skb, const __u32 family, 
 		bpf_tail_call(skb, &programs, EK_PROGRAM_FRAGMENT);
 		return EK_LEAVE;
 	case EK_PARSED_ICMP:
-		bpf_tail_call(skb, &programs, EK_PROGRAM_ICMP);
+		if (!outward)
+			bpf_tail_call(skb, &programs, family == EK_IPV4 ? EK_PROGRAM_ICMP : EK_PROGRAM_ICMP6);
 		return EK_LEAVE;
 	default:
 		return EK_LEAVE;
@@ -204,7 +206,12 @@ SEC("tc") int forward(struct __sk_buff *skb)
 
 SEC("tc") int icmp(struct __sk_buff *skb)
 {
-	return skb->len ? EK_LEAVE : EK_DROP;
+	return ek_relay(skb, EK_IPV4);
+}
+
+SEC("tc") int icmp6(struct __sk_buff *skb)
+{
+	return ek_relay(skb, EK_IPV6);
 }
 
 SEC("tc") int fragment(struct __sk_buff *skb)

@@ -31,6 +31,7 @@ int egress(struct __sk_buff *skb);
 int ingress6(struct __sk_buff *skb);
 int egress6(struct __sk_buff *skb);
 int birth(struct __sk_buff *skb);
+int icmp6(struct __sk_buff *skb);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -63,6 +64,7 @@ struct {
 		[EK_PROGRAM_INGRESS6] = (void *)&ingress6,
 		[EK_PROGRAM_EGRESS6] = (void *)&egress6,
 		[EK_PROGRAM_BIRTH] = (void *)&birth,
+		[EK_PROGRAM_ICMP6] = (void *)&icmp6,
 	},
 };
 

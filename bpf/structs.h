@@ -379,6 +379,7 @@ enum ek_program {
 	EK_PROGRAM_EGRESS = 22,
 	EK_PROGRAM_INGRESS6 = 23, /* IPv6 has programs of its own, as the stack of one holds the work for one family */
 	EK_PROGRAM_EGRESS6 = 24,
+	EK_PROGRAM_ICMP6 = 26,
 	EK_PROGRAM_BIRTH = 25, /* a server was chosen: make the connection */
 	EK_PROGRAMS = 32,
 };

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { ipToBytes } from "../../src/base/ip.ts";
 import { DataPlane } from "../support/data-plane.ts";
-import { ACK, FIN, type Flow, RST, SYN, seeFrame, seePacket } from "../support/frames.ts";
+import { ACK, FIN, type Flow, frame, icmpError, RST, SYN, seeFrame, seePacket } from "../support/frames.ts";
 import { serverKey, serverSettings, serviceKey, serviceSettings } from "../support/tables.ts";
 
 const REDIRECT = 7;
@@ -137,6 +137,69 @@ for (const family of [4, 6] as const) {
     const quoted = seen.payload.subarray(8);
     assert.deepEqual(quoted.slice(version === 4 ? 16 : 24, version === 4 ? 20 : 40), bytesOf(ADDRESSES[version].vip));
   }
+}
+
+const ROUTERS = { 4: ["10.1.0.254", "10.2.0.254"], 6: ["fd01::fe", "fd02::fe"] } as const;
+
+for (const family of [4, 6] as const) {
+  const [nearClient, nearServer] = ROUTERS[family].map((text) => serverKey(text, 0).address);
+  const { client, vip, server } = ADDRESSES[family];
+  const tooBig = family === 4 ? ([3, 4, 1300] as const) : ([2, 0, 1300] as const);
+
+  test(`IPv${family}: an error about what the client sent reaches it with NAT undone inside`, () => {
+    serve(family, "tcp", "nat");
+    const sent = plane.receive(flowOf(family), { flags: SYN });
+    const ends = { source: nearServer ?? "", destination: flowOf(family).source } as Flow;
+    const { verdict, packet } = plane.receiveFrame(icmpError(ends, tooBig, sent.packet));
+    assert.equal(verdict, REDIRECT);
+    const seen = seeFrame(packet);
+    assert.deepEqual([seen.source, seen.destination], [bytesOf(vip), bytesOf(client)]);
+    assert.deepEqual([seen.ttl, seen.headerRight, seen.transportRight], [63, true, true]);
+    const inner = seePacket(seen.payload.subarray(8));
+    assert.deepEqual([inner.source, inner.destination], [bytesOf(client), bytesOf(vip)]);
+    assert.deepEqual([ports(inner.payload), inner.headerRight], [[40000, 80], true]);
+  });
+
+  test(`IPv${family}: an error about what the server answered reaches it with NAT done inside`, () => {
+    serve(family, "tcp", "nat");
+    plane.receive(flowOf(family), { flags: SYN });
+    const answer = plane.receive(answerOf(family), { flags: SYN | ACK });
+    const ends = { source: nearClient ?? "", destination: flowOf(family).destination } as Flow;
+    const { verdict, packet } = plane.receiveFrame(icmpError(ends, tooBig, answer.packet));
+    assert.equal(verdict, REDIRECT);
+    const seen = seeFrame(packet);
+    assert.deepEqual(seen.destination, bytesOf(server));
+    assert.deepEqual([seen.ttl, seen.headerRight, seen.transportRight], [63, true, true]);
+    const inner = seePacket(seen.payload.subarray(8));
+    assert.deepEqual([inner.source, inner.destination], [bytesOf(server), bytesOf(client)]);
+    assert.deepEqual([ports(inner.payload), inner.headerRight], [[8080, 40000], true]);
+  });
+
+  test(`IPv${family}: with DR an error about an answer goes to the server as it is`, () => {
+    serve(family, "tcp", "dr");
+    plane.receive(flowOf(family), { flags: SYN });
+    const answer = frame({
+      protocol: "tcp",
+      source: flowOf(family).destination,
+      sourcePort: 80,
+      destination: flowOf(family).source,
+      destinationPort: 40000,
+    });
+    const ends = { source: nearClient ?? "", destination: flowOf(family).destination } as Flow;
+    const before = icmpError(ends, tooBig, answer);
+    const { verdict, packet } = plane.receiveFrame(before);
+    assert.equal(verdict, REDIRECT);
+    const seen = seeFrame(packet);
+    assert.deepEqual([seen.ttl, seen.headerRight, seen.transportRight], [63, true, true]);
+    assert.deepEqual(seen.payload, seeFrame(before).payload);
+  });
+
+  test(`IPv${family}: an error about something else is left to the stack`, () => {
+    serve(family, "tcp", "nat");
+    const ends = { source: nearClient ?? "", destination: flowOf(family).destination } as Flow;
+    const { verdict } = plane.receiveFrame(icmpError(ends, tooBig, frame(flowOf(family))));
+    assert.equal(verdict | 0, LEAVE);
+  });
 }
 
 test("a UDP packet without a checksum gets none by NAT (RFC 768)", () => {

@@ -65,8 +65,13 @@ export class DataPlane implements AsyncDisposable {
 
   /** Runs the program of arriving packets over one. */
   receive(flow: Flow, options: FrameOptions & { readonly mark?: number } = {}): TestRunResult {
-    const packet = frame(flow, { hardwareDestination: this.#hardware, ...options });
-    const run = { packet, interface: this.#interface, mark: options.mark };
+    return this.receiveFrame(frame(flow, options), options.mark);
+  }
+
+  /** The same, with a frame made elsewhere; the hardware address is put right. */
+  receiveFrame(bytes: Uint8Array, mark?: number): TestRunResult {
+    const packet = Uint8Array.from([...this.#hardware, ...bytes.subarray(this.#hardware.length)]);
+    const run = { packet, interface: this.#interface, mark };
     return this.#director.within(() => testRun(this.object.program("ingress"), run));
   }
 

@@ -4,6 +4,7 @@ import { type IpAddress, ipToBytes, isIpv6 } from "../../src/base/ip.ts";
 import { internetChecksum } from "../../src/wire/checksum.ts";
 
 const ETHERNET_BYTES = 14;
+const ICMP = { 4: 1, 6: 58 } as const;
 const TCP = 6;
 const UDP = 17;
 
@@ -35,19 +36,45 @@ export const ACK = 0x10;
 /** The frame of one packet. */
 export function frame(flow: Flow, options: FrameOptions = {}): Uint8Array {
   const transport = transportSegment(flow, options);
-  const source = ipToBytes(flow.source);
-  const destination = ipToBytes(flow.destination);
   const protocol = flow.protocol === "tcp" ? TCP : UDP;
-  const offset = flow.protocol === "tcp" ? 16 : 6;
   if (options.checksum !== false) {
-    const pseudo = pseudoHeader(source, destination, protocol, transport.length);
+    const offset = flow.protocol === "tcp" ? 16 : 6;
+    const pseudo = pseudoHeader(ipToBytes(flow.source), ipToBytes(flow.destination), protocol, transport.length);
     new DataView(transport.buffer).setUint16(offset, internetChecksum(pseudo, transport));
   }
-  const ip = isIpv6(flow.destination) ? ipv6Header(transport.length) : ipv4Header(transport.length);
+  return wrap(flow, protocol, transport, options);
+}
+
+/** An ICMP error that quotes the beginning of `quoted`, a frame. `rest`: the second word of its header. */
+export function icmpError(
+  ends: Pick<Flow, "source" | "destination">,
+  [type, code, rest]: readonly [type: number, code: number, rest: number],
+  quoted: Uint8Array,
+  options: FrameOptions = {},
+): Uint8Array {
+  const version = isIpv6(ends.destination) ? 6 : 4;
+  const message = concatenate(new Uint8Array(8), quoted.subarray(ETHERNET_BYTES, ETHERNET_BYTES + 60));
+  const view = new DataView(message.buffer);
+  message.set([type, code]);
+  view.setUint32(4, rest);
+  const pseudo = pseudoHeader(ipToBytes(ends.source), ipToBytes(ends.destination), ICMP[6], message.length);
+  view.setUint16(2, internetChecksum(version === 6 ? pseudo : new Uint8Array(), message));
+  return wrap(ends, ICMP[version], message, options);
+}
+
+function wrap(
+  ends: Pick<Flow, "source" | "destination">,
+  protocol: number,
+  transport: Uint8Array,
+  options: FrameOptions,
+): Uint8Array {
+  const source = ipToBytes(ends.source);
+  const destination = ipToBytes(ends.destination);
+  const ip = isIpv6(ends.destination) ? ipv6Header(transport.length) : ipv4Header(transport.length);
   return concatenate(
     options.hardwareDestination ?? new Uint8Array(6),
     Uint8Array.of(2, 0, 0, 0, 0, 9),
-    isIpv6(flow.destination) ? Uint8Array.of(0x86, 0xdd) : Uint8Array.of(0x08, 0x00),
+    isIpv6(ends.destination) ? Uint8Array.of(0x86, 0xdd) : Uint8Array.of(0x08, 0x00),
     ip,
     transport,
   );
@@ -131,7 +158,7 @@ export function seePacket(ip: Uint8Array): SeenFrame {
   const protocol = ip[six ? 6 : 9] ?? 0;
   const source = six ? ip.slice(8, 24) : ip.slice(12, 16);
   const destination = six ? ip.slice(24, 40) : ip.slice(16, 20);
-  const pseudo = protocol === 1 ? new Uint8Array() : pseudoHeader(source, destination, protocol, payload.length);
+  const pseudo = protocol === ICMP[4] ? new Uint8Array() : pseudoHeader(source, destination, protocol, payload.length);
   const none = protocol === UDP && payload[6] === 0 && payload[7] === 0;
   return {
     family: six ? 6 : 4,
