@@ -2,11 +2,14 @@
 
 import type { Instant } from "../../base/time.ts";
 import type { VirtualServer } from "../../config/model/virtual-server.ts";
-import type { Plane, ServerEntry, ServerKey, ServiceKey, TableStatus } from "../../director/plane.ts";
+import type { ServerEntry, ServerKey, ServiceEntry, ServiceKey, TableStatus } from "../../director/plane.ts";
 import { checkerName, serverName } from "../../health/checker-lines.ts";
 import type { DrainState, VirtualServerState } from "../../health/virtual-server-messages.ts";
 import { liveWeight, sameKey, weightOf } from "../../health/virtual-server-pool.ts";
 import { keyIn } from "./virtual-server-driver.ts";
+
+/** A service as the plane has it. */
+export type FindService = (key: ServiceKey) => ServiceEntry | undefined;
 
 export interface DirectorReport {
   readonly virtualServers: readonly VirtualServerReport[];
@@ -65,7 +68,7 @@ export interface CheckReport {
 export function virtualServerReport(
   virtual: VirtualServer,
   state: VirtualServerState,
-  plane: Plane,
+  find: FindService,
 ): VirtualServerReport {
   const { sorryServer } = virtual;
   return {
@@ -87,7 +90,7 @@ export function virtualServerReport(
       const one = state.servers[index];
       if (one === undefined) return [];
       const pooled = state.pool.find(({ key }) => sameKey(key, server.key));
-      const counted = entriesOf(virtual, server.key, plane);
+      const counted = entriesOf(virtual, server.key, find);
       const sum = (count: (entry: ServerEntry) => number) => counted.reduce((total, entry) => total + count(entry), 0);
       return [
         {
@@ -131,9 +134,9 @@ export function tableReport({ capacity, connections, halfOpen, refusedFull, reas
 }
 
 /** A server as the table has it, in each of the services. */
-export const entriesOf = (virtual: VirtualServer, key: ServerKey, plane: Plane): ServerEntry[] =>
+export const entriesOf = (virtual: VirtualServer, key: ServerKey, find: FindService): ServerEntry[] =>
   virtual.services.flatMap(
-    (service) => plane.service(service)?.servers.filter((one) => sameKey(one.key, keyIn(service, key))) ?? [],
+    (service) => find(service)?.servers.filter((one) => sameKey(one.key, keyIn(service, key))) ?? [],
   );
 
 /** `TCP 10.0.0.1:80`, `FWM 3`. */

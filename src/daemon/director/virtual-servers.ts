@@ -21,7 +21,13 @@ import { dataPathOf, probeDataPath } from "./probes/data-path.ts";
 import { startProbe } from "./probes/start.ts";
 import { TrackFiles } from "./track-files.ts";
 import { nameOf, VirtualServerDriver } from "./virtual-server-driver.ts";
-import { type DirectorReport, entriesOf, tableReport, virtualServerReport } from "./virtual-server-report.ts";
+import {
+  type DirectorReport,
+  entriesOf,
+  type FindService,
+  tableReport,
+  virtualServerReport,
+} from "./virtual-server-report.ts";
 
 export interface VirtualServersOptions {
   readonly configuration: DirectorConfiguration;
@@ -151,8 +157,11 @@ export class VirtualServers {
 
   report(): DirectorReport {
     const { plane } = this.#options;
+    // Everything at once: thousands of services are asked for in one walk over the tables.
+    const services = new Map(plane.services().map((one) => [nameOf(one.key), one]));
+    const find: FindService = (key) => services.get(nameOf(key));
     return {
-      virtualServers: this.#drivers.map(({ parameters, state }) => virtualServerReport(parameters, state, plane)),
+      virtualServers: this.#drivers.map(({ parameters, state }) => virtualServerReport(parameters, state, find)),
       table: tableReport(plane.table()),
     };
   }
@@ -257,7 +266,7 @@ export class VirtualServers {
 
   #connectionsOf(virtual: VirtualServer, index: number): { active: number; inactive: number } {
     const key = virtual.realServers[index]?.key;
-    const counted = key === undefined ? [] : entriesOf(virtual, key, this.#options.plane);
+    const counted = key === undefined ? [] : entriesOf(virtual, key, (service) => this.#options.plane.service(service));
     return {
       active: counted.reduce((sum, one) => sum + one.active, 0),
       inactive: counted.reduce((sum, one) => sum + one.inactive, 0),
