@@ -165,6 +165,32 @@ static napi_value test_run(napi_env env, napi_callback_info info) {
   return result;
 }
 
+/* Documentation/bpf/bpf_prog_run.rst, "live packet mode": what passes goes into the stack as if the interface had received
+ * it. The program sees the frame with the 24 bytes of struct xdp_md; nothing comes back. */
+static napi_value run_live(napi_env env, napi_callback_info info) {
+  struct call call;
+  int program;
+  uint32_t interface, repeat, batch;
+  const uint8_t *frame;
+  size_t length;
+  if (!begin_call(env, info, &call) || !int_argument(&call, 0, "program", &program) ||
+      !bytes_argument(&call, 1, "frame", &frame, &length) || !id_argument(&call, 2, "interface", &interface) ||
+      !id_argument(&call, 3, "repeat", &repeat) || !id_argument(&call, 4, "batch", &batch)) {
+    return NULL;
+  }
+  struct xdp_md context = {.data_end = (uint32_t)length, .ingress_ifindex = interface};
+  union bpf_attr attributes = {.test = {.prog_fd = (uint32_t)program,
+                                        .data_size_in = (uint32_t)length,
+                                        .data_in = (uintptr_t)frame,
+                                        .repeat = repeat,
+                                        .ctx_size_in = sizeof context,
+                                        .ctx_in = (uintptr_t)&context,
+                                        .flags = BPF_F_TEST_XDP_LIVE_FRAMES,
+                                        .batch_size = batch}};
+  if (bpf_call(BPF_PROG_TEST_RUN, &attributes, sizeof attributes) < 0) return throw_errno(env, "bpf", errno);
+  return make_int(env, 0);
+}
+
 const struct function bpf_program_functions[] = {
     {"bpfProgramLoad", load},
     {"bpfProgramId", program_id},
@@ -173,5 +199,6 @@ const struct function bpf_program_functions[] = {
     {"bpfLinkDetach", link_detach},
     {"bpfLinkInformation", link_ask},
     {"bpfTestRun", test_run},
+    {"bpfRunLive", run_live},
     {NULL, NULL},
 };

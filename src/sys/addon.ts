@@ -197,6 +197,7 @@ export interface NativeBpf {
     context: Uint8Array,
     repeat: number,
   ): { verdict: number; nanoseconds: number; packet: Uint8Array; context: Uint8Array };
+  bpfRunLive(program: Descriptor, frame: Uint8Array, interfaceIndex: number, repeat: number, batch: number): void;
 
   /**
    * From here on through libbpf; where that is missing, Error with the code ENOLIBBPF.

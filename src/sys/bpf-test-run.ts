@@ -62,3 +62,23 @@ export function testRun(program: Descriptor, run: TestRun): TestRunResult {
     cb: context.slice(AT.cb, AT.cb + CB_BYTES),
   };
 }
+
+export interface LiveRun {
+  /** What the XDP program gets to work on; memory comes round again as the stack left it. */
+  readonly frame: Uint8Array;
+  /** Where the frames seem to have come in. */
+  readonly interfaceIndex: number;
+  /** Number of frames. */
+  readonly frames: number;
+  /** Frames that the stack gets at once, 1 to 256; a driver's poll has 64. */
+  readonly batch: number;
+}
+
+/**
+ * Runs an XDP program over frames that, where it passes them, go into the stack: a source of packets inside the kernel, for
+ * benches. Returns when all have been sent.
+ * @throws SystemError EINVAL: before Linux 5.18
+ */
+export function runLive(program: Descriptor, { frame, interfaceIndex, frames, batch }: LiveRun): void {
+  attempt("send frames by a BPF program", () => addon.bpfRunLive(program, frame, interfaceIndex, frames, batch));
+}
