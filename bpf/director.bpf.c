@@ -6,6 +6,7 @@
  */
 #include "answer.h"
 #include "birth.h"
+#include "fragment.h"
 #include "icmp.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
@@ -30,7 +31,8 @@ static __always_inline int ek_unknown(struct __sk_buff *skb, struct ek_packet *p
 	return ek_continue(skb, packet, service->scheduler);
 }
 
-static __always_inline int ek_handle(struct __sk_buff *skb, const __u32 family, const __u32 outward)
+/* `cut` is a constant: true in the programs for them. */
+static __always_inline int ek_handle(struct __sk_buff *skb, const __u32 family, const __u32 outward, const int cut)
 {
 	struct ek_settings *set = ek_settings();
 	struct ek_connection *connection = NULL;
@@ -48,11 +50,15 @@ static __always_inline int ek_handle(struct __sk_buff *skb, const __u32 family, 
 	packet.answer = EK_ANSWER_NONE;
 	packet.answer_mtu = 0;
 	packet.answer_sequence_be = 0;
-	switch (ek_parse(skb, &packet, family)) {
+	switch (cut ? EK_PARSED : ek_parse(skb, &packet, family)) {
 	case EK_PARSED:
+		if (cut && !ek_parse_fragment(skb, &packet, family))
+			return EK_LEAVE;
 		break;
 	case EK_PARSED_FRAGMENT:
-		bpf_tail_call(skb, &programs, EK_PROGRAM_FRAGMENT);
+		/* What the machine itself sends is cut only after it was routed. */
+		if (!outward)
+			bpf_tail_call(skb, &programs, family == EK_IPV4 ? EK_PROGRAM_FRAGMENT : EK_PROGRAM_FRAGMENT6);
 		return EK_LEAVE;
 	case EK_PARSED_ICMP:
 		if (!outward)
@@ -110,7 +116,7 @@ SEC("tc") int ingress(struct __sk_buff *skb)
 	if (skb->pkt_type != 0) /* PACKET_HOST */
 		return EK_LEAVE;
 	if (family == EK_IPV4)
-		return ek_handle(skb, EK_IPV4, 0);
+		return ek_handle(skb, EK_IPV4, 0, 0);
 	if (family == EK_IPV6)
 		bpf_tail_call(skb, &programs, EK_PROGRAM_INGRESS6);
 	return EK_LEAVE;
@@ -118,7 +124,7 @@ SEC("tc") int ingress(struct __sk_buff *skb)
 
 SEC("tc") int ingress6(struct __sk_buff *skb)
 {
-	return ek_handle(skb, EK_IPV6, 0);
+	return ek_handle(skb, EK_IPV6, 0, 0);
 }
 
 static __always_inline int ek_mark_sent(struct __sk_buff *skb, int verdict)
@@ -140,7 +146,7 @@ SEC("tc") int egress(struct __sk_buff *skb)
 		return EK_LEAVE;
 	}
 	if (family == EK_IPV4)
-		return ek_mark_sent(skb, ek_handle(skb, EK_IPV4, 1));
+		return ek_mark_sent(skb, ek_handle(skb, EK_IPV4, 1, 0));
 	if (family == EK_IPV6)
 		bpf_tail_call(skb, &programs, EK_PROGRAM_EGRESS6);
 	return EK_LEAVE;
@@ -148,7 +154,7 @@ SEC("tc") int egress(struct __sk_buff *skb)
 
 SEC("tc") int egress6(struct __sk_buff *skb)
 {
-	return ek_mark_sent(skb, ek_handle(skb, EK_IPV6, 1));
+	return ek_mark_sent(skb, ek_handle(skb, EK_IPV6, 1, 0));
 }
 
 #define EK_SCHEDULE(name, scheduler)                                                                                   \
@@ -216,7 +222,12 @@ SEC("tc") int icmp6(struct __sk_buff *skb)
 
 SEC("tc") int fragment(struct __sk_buff *skb)
 {
-	return skb->len ? EK_LEAVE : EK_DROP;
+	return ek_handle(skb, EK_IPV4, 0, 1);
+}
+
+SEC("tc") int fragment6(struct __sk_buff *skb)
+{
+	return ek_handle(skb, EK_IPV6, 0, 1);
 }
 
 SEC("tc") int answer(struct __sk_buff *skb)

@@ -74,7 +74,7 @@ static __always_inline int ek_rewrite4(struct __sk_buff *skb, __u32 check, __u64
 	if (!ek_read_tail(skb, &tail))
 		return 0;
 	old = side == EK_SOURCE ? tail.source : tail.destination;
-	if (bpf_l4_csum_replace(skb, check, old, new, BPF_F_PSEUDO_HDR | udp | 4))
+	if (check && bpf_l4_csum_replace(skb, check, old, new, BPF_F_PSEUDO_HDR | udp | 4))
 		return 0;
 	sum = ek_replace_word((__u16)~tail.check, old, new);
 	if (hop)
@@ -97,7 +97,7 @@ static __attribute__((noinline)) int ek_rewrite6(struct __sk_buff *skb, __u32 of
 	if (bpf_skb_load_bytes(skb, offset, &old, sizeof(old)))
 		return 0;
 	difference = bpf_csum_diff((__be32 *)&old, sizeof(old), (__be32 *)&new, sizeof(new), 0);
-	if (bpf_l4_csum_replace(skb, check, 0, difference, BPF_F_PSEUDO_HDR | ipv6_checksum_flag | udp))
+	if (check && bpf_l4_csum_replace(skb, check, 0, difference, BPF_F_PSEUDO_HDR | ipv6_checksum_flag | udp))
 		return 0;
 	return !bpf_skb_store_bytes(skb, offset, &new, sizeof(new), 0);
 }
@@ -106,11 +106,13 @@ static __attribute__((noinline)) int ek_rewrite6(struct __sk_buff *skb, __u32 of
 static __always_inline int ek_rewrite(struct __sk_buff *skb, const struct ek_packet *packet, const __u32 family,
 				      const enum ek_side side, const struct ek_address *address, __u16 port_be, int hop)
 {
-	__u32 transport = packet->transport, check, port_offset;
+	__u32 transport = packet->transport, check = 0, port_offset; /* 0: a later fragment, which has neither */
 	__u16 old_port = side == EK_SOURCE ? packet->source_port_be : packet->destination_port_be;
 	__u64 udp = 0;
 
-	if (packet->protocol == IPPROTO_UDP) {
+	if (!transport) {
+		port_be = old_port;
+	} else if (packet->protocol == IPPROTO_UDP) {
 		check = transport + offsetof(struct udphdr, check);
 		udp = BPF_F_MARK_MANGLED_0; /* no checksum stays none, a sum of 0 is written as 0xffff */
 	} else {

@@ -32,6 +32,7 @@ int ingress6(struct __sk_buff *skb);
 int egress6(struct __sk_buff *skb);
 int birth(struct __sk_buff *skb);
 int icmp6(struct __sk_buff *skb);
+int fragment6(struct __sk_buff *skb);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -65,6 +66,7 @@ struct {
 		[EK_PROGRAM_EGRESS6] = (void *)&egress6,
 		[EK_PROGRAM_BIRTH] = (void *)&birth,
 		[EK_PROGRAM_ICMP6] = (void *)&icmp6,
+		[EK_PROGRAM_FRAGMENT6] = (void *)&fragment6,
 	},
 };
 

@@ -380,6 +380,7 @@ enum ek_program {
 	EK_PROGRAM_INGRESS6 = 23, /* IPv6 has programs of its own, as the stack of one holds the work for one family */
 	EK_PROGRAM_EGRESS6 = 24,
 	EK_PROGRAM_ICMP6 = 26,
+	EK_PROGRAM_FRAGMENT6 = 27,
 	EK_PROGRAM_BIRTH = 25, /* a server was chosen: make the connection */
 	EK_PROGRAMS = 32,
 };
@@ -405,7 +406,7 @@ struct ek_packet {
 	__u8 family; /* enum ek_family */
 	__u8 tcp_flags; /* byte 13 of the TCP header */
 	__u8 ttl;
-	__u32 transport;  /* offset of the transport header from the start of the frame */
+	__u32 transport;  /* offset of the transport header from the start of the frame; 0: a later fragment, without one */
 	__u32 bytes;      /* from the IP header on */
 	__u32 largest;    /* bytes of the largest piece that goes on the wire (GSO) */
 	__u32 mark;

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { ipToBytes } from "../../src/base/ip.ts";
+import { internetChecksum } from "../../src/wire/checksum.ts";
 import { DataPlane } from "../support/data-plane.ts";
 import { ACK, FIN, type Flow, frame, icmpError, RST, SYN, seeFrame, seePacket } from "../support/frames.ts";
 import { serverKey, serverSettings, serviceKey, serviceSettings } from "../support/tables.ts";
@@ -206,6 +207,53 @@ test("a UDP packet without a checksum gets none by NAT (RFC 768)", () => {
   serve(4, "udp", "nat");
   const { packet } = plane.receive(flowOf(4, "udp"), { checksum: false });
   assert.deepEqual([...seeFrame(packet).payload.subarray(6, 8)], [0, 0]);
+});
+
+/** An IPv4 frame without options in two, the second of which has no ports. */
+function halves(whole: Uint8Array): [Uint8Array, Uint8Array] {
+  const half = 480;
+  const part = (payload: Uint8Array, offset: number) => {
+    const bytes = Uint8Array.from([...whole.subarray(0, 34), ...payload]);
+    const view = new DataView(bytes.buffer);
+    view.setUint16(16, bytes.length - 14);
+    view.setUint16(18, 4711);
+    view.setUint16(20, offset === 0 ? 0x2000 : offset / 8);
+    view.setUint16(24, 0);
+    view.setUint16(24, internetChecksum(bytes.subarray(14, 34)));
+    return bytes;
+  };
+  return [part(whole.subarray(34, 34 + half), 0), part(whole.subarray(34 + half), half)];
+}
+
+test("the fragments of a packet go to one server, and what they make together has a right checksum", () => {
+  serve(4, "udp", "nat");
+  const [first, second] = halves(frame(flowOf(4, "udp"), { payloadBytes: 900 })).map((part) =>
+    plane.receiveFrame(part),
+  );
+  assert.deepEqual([first?.verdict, second?.verdict], [REDIRECT, REDIRECT]);
+  const parts = [first, second].map((part) => seeFrame(part?.packet ?? new Uint8Array()));
+  for (const part of parts) {
+    assert.deepEqual(part.destination, bytesOf(ADDRESSES[4].server));
+    assert.deepEqual([part.ttl, part.headerRight], [63, true]);
+  }
+  const whole = frame(
+    { ...flowOf(4, "udp"), destination: serverKey(ADDRESSES[4].server, 0).address, destinationPort: 8080 },
+    { payloadBytes: 900 },
+  );
+  assert.deepEqual(
+    parts.flatMap((part) => [...part.payload]),
+    [...seeFrame(whole).payload],
+  );
+});
+
+test("a fragment whose first part was not seen is left to the stack and counted", () => {
+  serve(4, "udp", "nat");
+  const [, second] = halves(
+    frame({ ...flowOf(4, "udp"), source: serverKey("10.1.0.77", 0).address }, { payloadBytes: 900 }),
+  );
+  const before = plane.reason("FRAGMENT_UNKNOWN");
+  assert.equal(plane.receiveFrame(second).verdict | 0, LEAVE);
+  assert.equal(plane.reason("FRAGMENT_UNKNOWN"), before + 1);
 });
 
 test("what is for no service, or begins in the middle, is left to the stack as it is", () => {
