@@ -105,4 +105,17 @@ export const scenarios: readonly Scenario[] = [
       packets("udp", 3, 1200, { toPort: 53 }),
     ],
   },
+  {
+    name: "without a lower threshold, fewer connections than three quarters of the upper one wake it: 2 of 3",
+    steps: [
+      { ipvsadm: "--set 1 1 4" },
+      service("-u 192.168.9.1:53").add("rr"),
+      service("-u 192.168.9.1:53", (n) => `192.168.8.${n}:53`).server({ name: 1, more: "-x 3" }),
+      packets("udp", 4, 1000, { toPort: 53 }),
+      { waitSeconds: 2 },
+      packets("udp", 2, 1000, { toPort: 53 }),
+      { waitSeconds: 3 },
+      packets("udp", 2, 1100, { toPort: 53 }),
+    ],
+  },
 ];

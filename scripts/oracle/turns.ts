@@ -3,7 +3,7 @@
 import type { Scenario } from "../../test/support/ipvs-scenario.ts";
 import { open, packets, service } from "./service.ts";
 
-const { add, edit, server, editServer, removeServer, weights } = service();
+const { add, edit, server, editServer, remove, removeServer, weights } = service();
 
 const weightSets: readonly (readonly number[])[] = [
   [1, 3],
@@ -178,4 +178,20 @@ export const scenarios: readonly Scenario[] = [
       packets("udp", 5, 1000, { toPort: 53 }),
     ],
   },
+  ...["rr", "wrr"].map((scheduler) => ({
+    name: `${scheduler} begins at the head in a service that was deleted and made again`,
+    steps: [
+      add(scheduler),
+      ...weights(2, 1, 3),
+      open(2, 1000),
+      { ipvsadm: "-C" },
+      add(scheduler),
+      ...weights(2, 1, 3),
+      open(7, 1100),
+      remove(),
+      add(scheduler),
+      ...weights(2, 1, 3),
+      open(4, 1200),
+    ],
+  })),
 ];

@@ -7,6 +7,7 @@
  * its servers.
  */
 
+import { cursorGeneration } from "../balance/ipvs/cursor.ts";
 import { type ServerRow, serverStruct, serviceKeyStruct, serviceText } from "./encoding.ts";
 import { NOTHING, plus } from "./figures.ts";
 import { goneText, type Inventory, type NumberRecord, type ServiceRow } from "./inventory.ts";
@@ -36,20 +37,30 @@ export class Numbers {
     for (const number of inventory.stale) this.#dropRecord(number);
   }
 
-  /** For a new service: the one it had while servers of it are kept, else a free one. It has counted nothing. */
-  forService(key: ServiceKey): number {
+  /**
+   * For a new service: the number it had while servers of it are kept, else a free one. It has counted nothing.
+   * `generation` is that of the cursor which the last service with this number left: a new one must have another.
+   */
+  forService(key: ServiceKey): { readonly number: number; readonly generation: number } {
     const inventory = this.#inventory;
     const text = serviceText(key);
     for (const [number, record] of inventory.records) {
       if (inventory.byNumber.has(number) || serviceText(record.key) !== text) continue;
       // Another service than the old one, though its servers may come back: IPVS zeroes what they counted.
       this.zero(number, key, []);
-      return number;
+      return { number, generation: this.#beginState(number) };
     }
     const number = this.#free(inventory.freeServices, "services");
-    this.#store.set.maps.service_states.update(numberKey(number), this.#store.layouts.serviceState.encode({}));
     this.#writeRecord(number, { key, removed: NOTHING, zero: NOTHING });
-    return number;
+    return { number, generation: this.#beginState(number) };
+  }
+
+  /** What the programs keep of a service, empty. A program under way may still write a cursor, of the old generation. */
+  #beginState(number: number): number {
+    const { set, layouts } = this.#store;
+    const left = set.maps.service_states.lookup(numberKey(number));
+    set.maps.service_states.update(numberKey(number), layouts.serviceState.encode({}));
+    return left === undefined ? 0 : cursorGeneration(layouts.serviceState.decode(left).cursor);
   }
 
   /** A live server that is not in the list yet: the one that went, or one with a new number. */

@@ -83,9 +83,12 @@ export const effectiveServerKey = (service: ServiceKey, key: ServerKey, settings
     ? { address: key.address, port: service.port }
     : key;
 
-/** As shown and as counted against: 3/4 of the upper one where none was given (ip_vs_conn.c). */
+/**
+ * As counted against: where none was given, whatever is below 3/4 of the upper one wakes the server (ip_vs_conn.c compares
+ * four times the connections with three times the threshold, so nothing is lost to rounding).
+ */
 export const effectiveLowerThreshold = ({ upperThreshold, lowerThreshold }: ServerSettings): number =>
-  lowerThreshold === 0 ? Math.floor((upperThreshold * 3) / 4) : lowerThreshold;
+  lowerThreshold === 0 ? Math.ceil((upperThreshold * 3) / 4) : lowerThreshold;
 
 /** inet_addr_type's RTN_LOCAL or RTN_UNICAST; for IPv6 global unicast, as link-local needs an interface. */
 function isUnicast(address: IpAddress): boolean {

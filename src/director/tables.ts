@@ -62,9 +62,9 @@ export class Tables implements Plane {
       if (inventory.services.has(serviceText(key))) {
         throw new PlaneError("EEXIST", `${describeService(key)}: there is such a service already`);
       }
-      const number = numbers.forService(key);
-      const rest = { servers: [], list: NO_RUN, table: NO_RUN, generation: 0, cursor: 0n };
-      const row: ServiceRow = { key, number, settings, ...rest };
+      const { number, generation } = numbers.forService(key);
+      const rest = { servers: [], list: NO_RUN, table: NO_RUN, cursor: 0n };
+      const row: ServiceRow = { key, number, settings, generation, ...rest };
       try {
         writeService(this.#store, inventory, row, row, undefined);
       } catch (error) {

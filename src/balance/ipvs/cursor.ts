@@ -24,12 +24,14 @@ export function encodeCursor(cursor: Cursor, generation: number): bigint {
   return (BigInt(cursor.weight) << 32n) | BigInt((generation & GENERATION_MASK) << 16) | BigInt(cursor.position);
 }
 
+export const cursorGeneration = (cursor: bigint): number => Number((cursor >> 16n) & 0xffffn);
+
 /** `ofState` is what the programs last left (`ek_service_state`): it holds if it is of the service's generation. */
 export function currentCursor(
   service: { readonly cursor: bigint; readonly generation: number },
   ofState: bigint,
 ): Cursor {
-  const isCurrent = Number((ofState >> 16n) & 0xffffn) === (service.generation & GENERATION_MASK);
+  const isCurrent = cursorGeneration(ofState) === (service.generation & GENERATION_MASK);
   const cursor = isCurrent ? ofState : service.cursor;
   return { position: Number(cursor & 0xffffn), weight: Number(cursor >> 32n) };
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { currentCursor, encodeCursor } from "../../../src/balance/ipvs/cursor.ts";
 import { numberKey } from "../../../src/director/layouts.ts";
 import { PlaneError } from "../../../src/director/plane.ts";
 import { memoryMaps } from "../../support/memory-maps.ts";
@@ -136,7 +137,17 @@ describe("real servers", () => {
     tables.addService(WEB, serviceSettings());
     tables.addServer(WEB, A, serverSettings({ upperThreshold: 100 }));
     assert.equal(tables.service(WEB)?.servers[0]?.settings.lowerThreshold, 0);
-    assert.equal(decodeServer(maps.servers.lookup(numberKey(0))).lower_threshold, 75);
+    const counted = () => decodeServer(maps.servers.lookup(numberKey(0))).lower_threshold;
+    assert.equal(counted(), 75);
+    // Below 2.25 there is 2, below 0.75 there is 0.
+    for (const [upper, lower] of [
+      [3, 3],
+      [1, 1],
+      [4, 3],
+    ] as const) {
+      tables.editServer(WEB, A, serverSettings({ upperThreshold: upper }));
+      assert.equal(counted(), lower);
+    }
     tables.editServer(WEB, A, serverSettings({ upperThreshold: 100, lowerThreshold: 75 }));
     assert.equal(tables.service(WEB)?.servers[0]?.settings.lowerThreshold, 75);
   });
@@ -246,6 +257,34 @@ describe("numbers of servers", () => {
     assert.equal(entry?.counters.connections, 0n);
     count(0, { connections: 5n });
     assert.equal(tables.service(WEB)?.counters.connections, 3n);
+  });
+});
+
+describe("where rr stands", () => {
+  test("a service does not take over the cursor of one that had its number, not even from a program under way", () => {
+    for (const again of [WEB, serviceKey("10.0.0.9", 80)]) {
+      const { tables, maps, layouts, pass } = openTables();
+      const decode = (value: Uint8Array | undefined) => layouts.service.decode(value ?? new Uint8Array());
+      const serve = (key: typeof WEB) => {
+        tables.addService(key, serviceSettings({ scheduler: "rr" }));
+        for (const server of [A, B, C]) tables.addServer(key, server, serverSettings());
+        return decode(maps.services.entries().next().value?.[1]);
+      };
+      const first = serve(WEB);
+      const left = layouts.serviceState.encode({
+        cursor: encodeCursor({ position: 2, weight: 0 }, first.generation),
+        no_destination: 5n,
+      });
+      maps.service_states.update(numberKey(first.number), left);
+      tables.flush();
+      pass(131);
+      const second = serve(again);
+      assert.equal(second.number, first.number);
+      assert.equal(tables.service(again)?.noDestination, 0n);
+      maps.service_states.update(numberKey(first.number), left);
+      const cursor = layouts.serviceState.decode(left).cursor;
+      assert.deepEqual(currentCursor(second, cursor), { position: 0, weight: 0 });
+    }
   });
 });
 
