@@ -236,3 +236,10 @@ SEC("tc") int answer(struct __sk_buff *skb)
 
 	return packet ? ek_answer_packet(skb, packet) : EK_DROP;
 }
+
+/* No packet comes here: user space runs it once, after an upgrade and when the daemon starts. */
+SEC("tc") int revive(struct __sk_buff *skb)
+{
+	ek_revive();
+	return EK_LEAVE;
+}

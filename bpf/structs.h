@@ -113,7 +113,7 @@ struct ek_server {
 	__u32 weight;
 	__u32 last_weight; /* the last that was not 0 (mh) */
 	__u32 upper_threshold;
-	__u32 lower_threshold; /* already 3/4 of the upper one where none was given */
+	__u32 lower_threshold; /* already 3/4 of the upper one, rounded up, where none was given */
 	__u32 on_server_down;  /* of its service, at the moment when it went */
 	__u16 tunnel_port_be;
 	__u8 tunnel;       /* enum ek_tunnel */
@@ -267,7 +267,7 @@ struct ek_wheel_slot {
 	__u32 done; /* those before have been looked at */
 };
 
-/* `wheel[0]`: what makes connections end. Zeros, written by user space, make it start anew with the next connection. */
+/* `wheel[0]`: what makes connections end. After an upgrade `revive` (director.bpf.c) gives it the new object's call-back. */
 struct ek_wheel {
 	struct bpf_timer timer;
 	__u32 tick; /* of 2^28 ns: the slot that it has come to */

@@ -139,15 +139,11 @@ static int ek_wheel_turn(void *map, __u32 *key, struct ek_wheel *turned)
 	return 0;
 }
 
-/* Called with each birth and change of state, as the kernel may refuse the timer for a while. */
-static __always_inline void ek_wheel_start(void)
+/* `running` is 1 already. */
+static __always_inline void ek_wheel_wind(struct ek_wheel *turned)
 {
-	struct ek_wheel *turned = ek_wheel();
-	__u32 now;
+	__u32 now = ek_tick(bpf_ktime_get_ns());
 
-	if (!turned || turned->running || __sync_val_compare_and_swap(&turned->running, 0, 1))
-		return;
-	now = ek_tick(bpf_ktime_get_ns());
 	/* It stood still, or is new: all that it holds is looked at. */
 	if (now - turned->tick >= EK_WHEEL_SLOTS)
 		turned->tick = now - EK_WHEEL_SLOTS + 1;
@@ -158,6 +154,38 @@ static __always_inline void ek_wheel_start(void)
 		ek_reason(EK_REASON_NO_TIMER);
 		turned->running = 0;
 	}
+}
+
+/* Called with each birth and change of state, as the kernel may refuse the timer for a while. */
+static __always_inline void ek_wheel_start(void)
+{
+	struct ek_wheel *turned = ek_wheel();
+
+	if (turned && !turned->running && !__sync_val_compare_and_swap(&turned->running, 0, 1))
+		ek_wheel_wind(turned);
+}
+
+static long ek_revive_rate(void *map, __u32 *server, struct ek_rate *rate, void *context)
+{
+	if (rate->running)
+		bpf_timer_set_callback(&rate->timer, ek_sample);
+	return 0;
+}
+
+/*
+ * Timers keep the program that set them, so after an upgrade they are given those of this object. And the wheel turns where
+ * there are entries, also when no packet comes that would see to it.
+ */
+static __always_inline void ek_revive(void)
+{
+	struct ek_wheel *turned = ek_wheel();
+	struct ek_totals *all = ek_totals();
+
+	bpf_for_each_map_elem(&rates, ek_revive_rate, NULL, 0);
+	if (!turned || !all || !all->connections)
+		return;
+	turned->running = 1;
+	ek_wheel_wind(turned);
 }
 
 #endif

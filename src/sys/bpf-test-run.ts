@@ -1,5 +1,6 @@
 /**
- * Runs a program over a packet without a wire: BPF_PROG_TEST_RUN (Documentation/bpf/bpf_prog_run.rst of Linux). For tests.
+ * Runs a program over a packet without a wire: BPF_PROG_TEST_RUN (Documentation/bpf/bpf_prog_run.rst of Linux). For tests,
+ * and for programs that nothing but user space runs.
  *
  * The kernel takes the packet's first 14 bytes for its Ethernet header, and gives the program what follows as it would come
  * from a device of this network namespace.

@@ -19,6 +19,8 @@ import { createInterface } from "node:readline";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { type OpenedPlane, openPlane, type PlaneOptions, PlaneUnavailable } from "../../src/daemon/plane/open.ts";
+import { numberKey } from "../../src/director/layouts.ts";
+import { openPinnedMap } from "../../src/sys/bpf-map.ts";
 import { removeBpffs } from "../../src/sys/bpffs.ts";
 import { enterNamespace } from "../../src/sys/namespaces.ts";
 import { DIRECTOR_OBJECT } from "../support/memory-maps.ts";
@@ -111,6 +113,13 @@ class PlaneLab implements AsyncDisposable {
     const bpffs = join(this.folder, "bpf");
     const debug = new Set(["maps.debug", "progs.debug"]);
     return existsSync(bpffs) ? readdirSync(bpffs).filter((name) => !debug.has(name)) : [];
+  }
+
+  /** Path of a pinned map. */
+  map(name: string): string {
+    const root = join(this.folder, "bpf", this.pins()[0] ?? "", "director");
+    const layout = readdirSync(root).find((entry) => entry !== "links") ?? "";
+    return join(root, layout, "maps", name);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -231,6 +240,7 @@ describe("the data plane in the kernel", () => {
     await using lab = await PlaneLab.start();
     const plane = lab.open();
     serve(lab, plane);
+    lab.within(() => plane.setTimeouts({ tcp: 3, tcpFin: 0, udp: 0 }));
     const socket = await lab.connect();
     await echoes(socket, "before");
     const folder = mkdtempSync(join(tmpdir(), "ek-object-"));
@@ -247,9 +257,27 @@ describe("the data plane in the kernel", () => {
       await echoes(await lab.connect(), "new");
       assert.equal(upgraded.service(WEB)?.servers[0]?.active, 2);
       assert.deepEqual(said.length, 1);
+      await until("both connections have ended", () => upgraded.table().connections === 0);
+      assert.deepEqual([...upgraded.connections()], []);
     } finally {
       rmSync(folder, { recursive: true });
     }
+  });
+
+  test("connections end although what turns their wheel was lost and no other packet comes", async () => {
+    await using lab = await PlaneLab.start();
+    const plane = lab.open();
+    serve(lab, plane);
+    lab.within(() => plane.setTimeouts({ tcp: 1, tcpFin: 0, udp: 0 }));
+    await echoes(await lab.connect(), "the last");
+    const wheel = openPinnedMap(lab.map("wheel"));
+    // Takes the timer away.
+    wheel.update(numberKey(0), new Uint8Array(wheel.information.valueBytes));
+    wheel.close();
+    assert.equal(plane.table().connections, 1);
+    const daemon = lab.process("daemon");
+    assert.equal(await daemon.answer(), "open");
+    await until("it has ended", () => plane.table().connections === 0);
   });
 
   test("from another layout services and servers are copied", async () => {

@@ -14,6 +14,8 @@ import type { LoadedPlane } from "./loaded.ts";
 import { namesIn, type Pins } from "./place.ts";
 
 const DIRECTIONS: readonly Direction[] = ["ingress", "egress"];
+/** What leaves over lo comes in again over lo, and is dealt with there. */
+const ON_LOOPBACK: readonly Direction[] = ["ingress"];
 /** clsact: before the programs of `evenkeel real`. */
 const PRIORITY = 40_000;
 /** ARPHRD_*: the programs read Ethernet headers. */
@@ -50,7 +52,7 @@ export class Attachments {
       present.add(one.index);
       if (one.hardwareType !== ETHERNET && one.hardwareType !== LOOPBACK) continue;
       this.#describe(one);
-      for (const direction of DIRECTIONS) {
+      for (const direction of one.hardwareType === LOOPBACK ? ON_LOOPBACK : DIRECTIONS) {
         const point = this.#point(one.index, direction);
         if (!anew && attached(point) !== undefined) continue;
         try {

@@ -13,19 +13,24 @@ import { type BpfObject, loadObject, readObjectTypes } from "../../sys/bpf.ts";
 import { type BpfMap, openPinnedMap } from "../../sys/bpf-map.ts";
 import { closeProgram, openPinnedProgram, pinProgram } from "../../sys/bpf-pins.ts";
 import { probeBpf } from "../../sys/bpf-probe.ts";
+import { testRun } from "../../sys/bpf-test-run.ts";
 import type { Btf } from "../../wire/btf.ts";
 import { PlaneUnavailable } from "./opened-plane.ts";
 import { type ObjectVersion, objectVersion, type Pins, type PlanePlace, removeFolder } from "./place.ts";
 
-/** Entry points: what is attached to interfaces. */
-export type EntryName = "ingress" | "egress";
-const ENTRIES: readonly EntryName[] = ["ingress", "egress"];
+/** What is pinned: `ingress` and `egress` are attached to interfaces, `revive` is run by us. */
+export type EntryName = "ingress" | "egress" | "revive";
+const ENTRIES: readonly EntryName[] = ["ingress", "egress", "revive"];
+/** The least that the kernel takes for a packet; nobody looks at it. */
+const NO_PACKET = new Uint8Array(64);
 
 export interface LoadedPlane {
   readonly set: MapSet;
   readonly programs: Readonly<Record<EntryName, number>>;
-  /** Interfaces have to be given these programs anew. */
+  /** Interfaces have to be given these programs anew; then `revive` is called. */
   readonly renewed: boolean;
+  /** Timers of connections and rates go on with these programs, whatever had set them. */
+  revive(): void;
   close(): void;
 }
 
@@ -111,11 +116,14 @@ function adopt(maps: string, programs: string, types: Btf, renewed: boolean): Lo
     for (const program of opened) closeProgram(program);
     throw error;
   }
-  const [ingress = -1, egress = -1] = opened;
+  const [ingress = -1, egress = -1, revive = -1] = opened;
   return {
     set,
-    programs: { ingress, egress },
+    programs: { ingress, egress, revive },
     renewed,
+    revive() {
+      testRun(revive, { packet: NO_PACKET });
+    },
     close() {
       set.close();
       for (const program of opened) closeProgram(program);

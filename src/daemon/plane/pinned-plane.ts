@@ -221,6 +221,7 @@ export class PinnedPlane implements OpenedPlane {
       const { services, marks } = tables.needs();
       if (services > 0) attachments.attach(interfaces, loaded.renewed);
       else attachments.detach();
+      if (loaded.renewed || this.#held !== undefined) loaded.revive();
       this.#rules.require(marks);
       return { loaded, tables, attachments };
     } catch (error) {
