@@ -272,6 +272,8 @@ struct ek_wheel {
 	struct bpf_timer timer;
 	__u32 tick; /* of 2^28 ns: the slot that it has come to */
 	__u32 running;
+	__u32 end4; /* of that slot: tokens from this number on are for the next round */
+	__u32 end6;
 };
 
 /* Key of `replies4` and `replies6`, as the server's packets have it. */

@@ -80,6 +80,16 @@ static __always_inline long ek_due(const void *key, struct ek_connection *connec
 int ek_visit4(__u32 slot, __u32 number);
 int ek_visit6(__u32 slot, __u32 number);
 
+/* On to a slot, and to those of its tokens that are there now: some will be put back into it, for the next round. */
+static __always_inline void ek_wheel_to(struct ek_wheel *turned, __u32 tick)
+{
+	struct ek_wheel_slot *four = ek_wheel_slot_at(tick, EK_IPV4), *six = ek_wheel_slot_at(tick, EK_IPV6);
+
+	turned->tick = tick;
+	turned->end4 = four ? four->next : 0;
+	turned->end6 = six ? six->next : 0;
+}
+
 /* One step of the wheel. False: it has come to the present. */
 static __always_inline int ek_wheel_step(struct ek_wheel *turned, __u32 now)
 {
@@ -89,18 +99,18 @@ static __always_inline int ek_wheel_step(struct ek_wheel *turned, __u32 now)
 	if ((__s32)(tick - now) > 0)
 		return 0;
 	slot = ek_wheel_slot_at(tick, EK_IPV4);
-	if (slot && slot->done != slot->next) {
+	if (slot && (__s32)(turned->end4 - slot->done) > 0) {
 		ek_visit4(tick & (EK_WHEEL_SLOTS - 1), slot->done);
 		slot->done++;
 		return 1;
 	}
 	slot = ek_wheel_slot_at(tick, EK_IPV6);
-	if (slot && slot->done != slot->next) {
+	if (slot && (__s32)(turned->end6 - slot->done) > 0) {
 		ek_visit6(tick & (EK_WHEEL_SLOTS - 1), slot->done);
 		slot->done++;
 		return 1;
 	}
-	turned->tick = tick + 1;
+	ek_wheel_to(turned, tick + 1);
 	return 1;
 }
 
@@ -146,7 +156,7 @@ static __always_inline void ek_wheel_wind(struct ek_wheel *turned)
 
 	/* It stood still, or is new: all that it holds is looked at. */
 	if (now - turned->tick >= EK_WHEEL_SLOTS)
-		turned->tick = now - EK_WHEEL_SLOTS + 1;
+		ek_wheel_to(turned, now - EK_WHEEL_SLOTS + 1);
 	/* -EBUSY: it was made before. */
 	bpf_timer_init(&turned->timer, &wheel, EK_CLOCK_MONOTONIC);
 	bpf_timer_set_callback(&turned->timer, ek_wheel_turn);
