@@ -31,7 +31,7 @@ export async function main(name: string, words: readonly string[]): Promise<void
       const { SystemError } = await import("../sys/addon.ts");
       const { BpfLoadError } = await import("../sys/bpf.ts");
       try {
-        opened ??= openPlane({ role: "command" });
+        opened ??= openPlane({ role: "command", say: (text) => process.stderr.write(`${text}\n`) });
         return opened;
       } catch (error) {
         if (error instanceof PlaneUnavailable && error.reason === "permission")

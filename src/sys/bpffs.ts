@@ -6,6 +6,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readlinkSync, statfsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { addon, attempt } from "./addon.ts";
+import { endsWith } from "./mount-namespace.ts";
 
 /** linux/magic.h. */
 const BPF_FS_MAGIC = 0xcafe4a11;
@@ -29,6 +30,11 @@ export function ensureBpffs(path: string): string {
   const made = findBpffs(path);
   if (made === undefined) throw new Error(`the bpffs that was mounted at ${path} cannot be reached`);
   return made;
+}
+
+/** With whom a bpffs ends that `ensureBpffs` would mount here: processes, this one first. undefined: it is there, or stays. */
+export function passingBpffs(path: string): readonly number[] | undefined {
+  return findBpffs(path) !== undefined || isTemporaryView(path) ? undefined : endsWith(path);
 }
 
 /** Where the bpffs that belongs to `path` is reached; undefined when none is mounted there. */

@@ -9,7 +9,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { SystemError } from "../../sys/addon.ts";
 import { bpfProblem, probeBpf } from "../../sys/bpf-probe.ts";
-import { ensureBpffs } from "../../sys/bpffs.ts";
+import { ensureBpffs, passingBpffs } from "../../sys/bpffs.ts";
 import { tryLockFile } from "../../sys/lock-file.ts";
 import { ChangeLock } from "./change-lock.ts";
 import { type OpenedPlane, type PlaneOptions, PlaneUnavailable } from "./opened-plane.ts";
@@ -19,7 +19,8 @@ import { Pins, planePlace } from "./place.ts";
 export { type OpenedPlane, type PlaneOptions, PlaneUnavailable } from "./opened-plane.ts";
 
 /**
- * @throws PlaneUnavailable `kernel`: BPF is missing or older than needed; `permission`: needs root; `held`: a daemon runs
+ * @throws PlaneUnavailable `kernel`: BPF is missing or older than needed; `permission`: needs root; `held`: a daemon runs;
+ * `passing`: what a command makes here would end with it
  * @throws SystemError, BpfLoadError
  */
 export function openPlane(options: PlaneOptions): OpenedPlane {
@@ -35,6 +36,7 @@ export function openPlane(options: PlaneOptions): OpenedPlane {
     try {
       const lock = new ChangeLock(place.lock);
       return lock.exclusively(() => {
+        heedNamespace(place.mountPoint, options);
         const pins = new Pins(mounted(place.mountPoint), place.cookie);
         return new PinnedPlane({ place, pins, lock, held, options });
       });
@@ -45,6 +47,24 @@ export function openPlane(options: PlaneOptions): OpenedPlane {
   } catch (error) {
     return refuse(error);
   }
+}
+
+/** Pins live in a mount: where that is this process's alone, a command would leave nothing behind. */
+function heedNamespace(mountPoint: string, { role, say }: PlaneOptions): void {
+  const ends = passingBpffs(mountPoint);
+  if (ends === undefined) return;
+  const cure =
+    "enter the network namespace alone (nsenter --net=/run/netns/NAME evenkeel …), " +
+    `or mount first, from where mounts stay: mount -t bpf bpf ${mountPoint}`;
+  const [, ...others] = ends;
+  if (role === "command" && others.length === 0) {
+    throw new PlaneUnavailable(
+      "passing",
+      `the mount namespace of this command ends with it, and the data plane would too; ${cure}`,
+    );
+  }
+  const whom = role === "daemon" ? "this process" : `process ${others.at(-1)}`;
+  say?.(`the data plane is in a mount namespace that ends with ${whom}, and will end then; ${cure}`);
 }
 
 /** The kernel is asked what it lacks only when something went wrong or is to be made: that takes its time. */

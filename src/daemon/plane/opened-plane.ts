@@ -17,7 +17,7 @@ export interface PlaneOptions {
 
 /** Why there is no plane; `message` names what is missing or who holds it. */
 export class PlaneUnavailable extends Error {
-  readonly reason: "kernel" | "permission" | "held";
+  readonly reason: "kernel" | "permission" | "held" | "passing";
 
   constructor(reason: PlaneUnavailable["reason"], message: string, options?: ErrorOptions) {
     super(message, options);
