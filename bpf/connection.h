@@ -117,12 +117,12 @@ static __attribute__((noinline)) int ek_reply_remove(const union ek_connection_k
 	return 0;
 }
 
-static __always_inline void ek_count_entries(int difference)
+static __always_inline void ek_count_entries(int difference, const __u32 family)
 {
 	struct ek_totals *all = ek_totals();
 
 	if (all)
-		__sync_fetch_and_add(&all->connections, difference);
+		__sync_fetch_and_add(family == EK_IPV4 ? &all->connections4 : &all->connections6, difference);
 }
 
 static __always_inline void ek_template_count(__u32 server, int difference)
@@ -169,7 +169,7 @@ static __always_inline void ek_connection_delete(union ek_connection_key *key, c
 		bpf_map_delete_elem(&connections4, &key->four);
 	else
 		bpf_map_delete_elem(&connections6, &key->six);
-	ek_count_entries(-1);
+	ek_count_entries(-1, family);
 }
 
 /* The wheel has come to the entry: time is up, or was when the last packet came. */
@@ -250,7 +250,7 @@ static __always_inline long ek_connection_insert(union ek_connection_key *key, s
 		error = bpf_map_update_elem(&connections6, &key->six, born, BPF_NOEXIST);
 	if (error)
 		return error;
-	ek_count_entries(1);
+	ek_count_entries(1, family);
 	if (born->flags & EK_CONNECTION_TEMPLATE)
 		ek_template_count(born->server, 1);
 	else

@@ -331,8 +331,10 @@ struct ek_settings {
 
 /* `totals[0]`: written by the programs. */
 struct ek_totals {
-	__u32 connections; /* entries of both tables, templates included */
+	__u32 connections4; /* entries of the tables, templates included */
 	__u32 pad[15];
+	__u32 connections6;
+	__u32 pad6[15];
 	__u32 half_open;
 	__u32 pad2[15];
 };

@@ -114,6 +114,11 @@ static __always_inline int ek_wheel_step(struct ek_wheel *turned, __u32 now)
 	return 1;
 }
 
+static __always_inline __u32 ek_entries(const struct ek_totals *all)
+{
+	return all->connections4 | all->connections6;
+}
+
 static long ek_wheel_round(__u32 round, __u32 *now)
 {
 	struct ek_wheel *turned = ek_wheel();
@@ -139,10 +144,10 @@ static int ek_wheel_turn(void *map, __u32 *key, struct ek_wheel *turned)
 		return 0;
 	}
 	all = ek_totals();
-	if (all && !all->connections) {
+	if (all && !ek_entries(all)) {
 		turned->running = 0;
 		/* A connection that was born meanwhile saw the wheel running. */
-		if (!all->connections || __sync_val_compare_and_swap(&turned->running, 0, 1))
+		if (!ek_entries(all) || __sync_val_compare_and_swap(&turned->running, 0, 1))
 			return 0;
 	}
 	bpf_timer_start(&turned->timer, (((__u64)now + 1) << EK_TICK_SHIFT) - time, 0);
@@ -192,7 +197,7 @@ static __always_inline void ek_revive(void)
 	struct ek_totals *all = ek_totals();
 
 	bpf_for_each_map_elem(&rates, ek_revive_rate, NULL, 0);
-	if (!turned || !all || !all->connections)
+	if (!turned || !all || !ek_entries(all))
 		return;
 	turned->running = 1;
 	ek_wheel_wind(turned);

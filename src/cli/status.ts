@@ -124,9 +124,12 @@ export function statusText(report: StatusReport, nowMs: number, paper: Paper): s
     );
     const notes = director.virtualServers.flatMap(virtualServerNotes);
     if (notes.length > 0) sections.push(notes);
-    const { connections, capacity, halfOpen, refusedFull } = director.table;
-    const refused = refusedFull === 0 ? "" : `, ${refusedFull} refused because it was full`;
-    sections.push([`connection table: ${connections} of ${capacity}, ${halfOpen} half open${refused}`]);
+    const { capacity, connectionsIpv4, connectionsIpv6, halfOpen, refusedFull } = director.table;
+    const fill = (entries: number) => `${entries} of ${capacity} (${percent(entries, capacity)})`;
+    const refused = refusedFull === 0 ? "" : `, ${refusedFull} refused because a table was full`;
+    sections.push([
+      `connection tables: IPv4 ${fill(connectionsIpv4)}, IPv6 ${fill(connectionsIpv6)}, ${halfOpen} half open${refused}`,
+    ]);
   }
   if (proxy !== undefined) {
     add(FRONTENDS, proxy.frontends.map(frontendRow));
@@ -147,6 +150,10 @@ export function statusText(report: StatusReport, nowMs: number, paper: Paper): s
   );
   return sections.map((lines) => lines.join("\n")).join("\n\n");
 }
+
+/** Not 0 where there is something, and not 100 where there is room. */
+const percent = (part: number, whole: number): string =>
+  part > 0 && part * 100 < whole ? "under 1%" : `${Math.floor((part * 100) / whole)}%`;
 
 function instanceRow(one: InstanceSnapshot): (string | Cell)[] {
   const advert = one.lastAdvert;

@@ -85,7 +85,11 @@ export type SettingsStruct = {
   readonly half_open_refuse: number;
 };
 
-export type TotalsStruct = { readonly connections: number; readonly half_open: number };
+export type TotalsStruct = {
+  readonly connections4: number;
+  readonly connections6: number;
+  readonly half_open: number;
+};
 
 /** Codecs of everything that is read and written whole. @throws RangeError: the object lacks a struct */
 export class Layouts {

@@ -131,12 +131,16 @@ export interface Timeouts {
   readonly udp: number;
 }
 
-/** Connection table: how full it is and what it turned away. */
+/** Connection tables, one for IPv4 and one for IPv6: how full they are and what they turned away. */
 export interface TableStatus {
+  /** Entries that each of the two holds. A connection is one entry, and so is a template of persistence. */
   readonly capacity: number;
+  /** Entries in both. */
   readonly connections: number;
+  readonly connectionsIpv4: number;
+  readonly connectionsIpv6: number;
   readonly halfOpen: number;
-  /** New connections refused because the table was full. */
+  /** New connections refused because its table was full. */
   readonly refusedFull: bigint;
   /** By reason; the names are those of `enum ek_reason` without the prefix, in lower case. */
   readonly reasons: Readonly<Record<string, bigint>>;

@@ -111,14 +111,15 @@ export class PlaneSettings {
 
   table(): TableStatus {
     const { maps } = this.#set;
-    const totals = maps.totals.lookup(numberKey(0));
-    const { connections, half_open } =
-      totals === undefined ? { connections: 0, half_open: 0 } : this.#layouts.totals.decode(totals);
+    const totals = maps.totals.lookup(numberKey(0)) ?? new Uint8Array(this.#layouts.totals.bytes);
+    const { connections4, connections6, half_open } = this.#layouts.totals.decode(totals);
     const reasons: Record<string, bigint> = {};
     for (const [name, number] of this.#layouts.names("EK_REASON_")) reasons[name] = this.#sum(number);
     return {
-      capacity: maps.connections4.information.maxEntries + maps.connections6.information.maxEntries,
-      connections,
+      capacity: maps.connections4.information.maxEntries,
+      connections: connections4 + connections6,
+      connectionsIpv4: connections4,
+      connectionsIpv6: connections6,
       halfOpen: half_open,
       refusedFull: reasons.table_full ?? 0n,
       reasons,

@@ -88,7 +88,8 @@ export class MemoryPlane implements Plane {
     this.set = timeouts;
   }
   table() {
-    return { capacity: 1000, connections: 0, halfOpen: 0, refusedFull: 0n, reasons: {} };
+    const empty = { connections: 0, connectionsIpv4: 0, connectionsIpv6: 0, halfOpen: 0 };
+    return { capacity: 1000, ...empty, refusedFull: 0n, reasons: {} };
   }
 
   /** `10.1.0.1 1`, in scheduling order, of the first service. */

@@ -17,8 +17,11 @@ export interface DirectorReport {
 }
 
 export interface TableReport {
+  /** Entries that each of the two tables holds. */
   readonly capacity: number;
   readonly connections: number;
+  readonly connectionsIpv4: number;
+  readonly connectionsIpv6: number;
   readonly halfOpen: number;
   readonly refusedFull: number;
   /** Packets that were dropped or refused, by reason; those above zero. */
@@ -126,11 +129,11 @@ export function virtualServerReport(
   };
 }
 
-export function tableReport({ capacity, connections, halfOpen, refusedFull, reasons }: TableStatus): TableReport {
+export function tableReport({ refusedFull, reasons, ...table }: TableStatus): TableReport {
   const counted = Object.entries(reasons).flatMap(([name, count]) =>
     count > 0n ? [[name, Number(count)] as const] : [],
   );
-  return { capacity, connections, halfOpen, refusedFull: Number(refusedFull), reasons: Object.fromEntries(counted) };
+  return { ...table, refusedFull: Number(refusedFull), reasons: Object.fromEntries(counted) };
 }
 
 /** A server as the table has it, in each of the services. */

@@ -57,7 +57,15 @@ const report = {
         ],
       },
     ],
-    table: { capacity: 1000, connections: 7, halfOpen: 1, refusedFull: 2, reasons: {} },
+    table: {
+      capacity: 1000,
+      connections: 1006,
+      connectionsIpv4: 999,
+      connectionsIpv6: 7,
+      halfOpen: 1,
+      refusedFull: 2,
+      reasons: {},
+    },
   },
 } as unknown as StatusReport;
 
@@ -79,5 +87,8 @@ test("a lost quorum, a sorry server at work and a full table are said", () => {
     text,
     /^\[10\.0\.0\.1\]:tcp:80: quorum lost, weight 1 of 2; sorry server \[10\.1\.0\.9\]:tcp:80 serves$/m,
   );
-  assert.match(text, /^connection table: 7 of 1000, 1 half open, 2 refused because it was full$/m);
+  assert.equal(
+    text.split("\n").find((line) => line.startsWith("connection tables: ")),
+    "connection tables: IPv4 999 of 1000 (99%), IPv6 7 of 1000 (under 1%), 1 half open, 2 refused because a table was full",
+  );
 });
