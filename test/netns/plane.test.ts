@@ -354,6 +354,15 @@ describe("the data plane in the kernel", () => {
     assert.equal((await failed).code, "ECONNRESET");
   });
 
+  test("the balancer's own connections to its service reach the real server", async () => {
+    await using lab = await PlaneLab.start();
+    const plane = lab.open();
+    serve(lab, plane);
+    await echoes(await lab.connect(80, lab.director), "by the balancer");
+    const [one] = [...plane.connections()];
+    assert.deepEqual([one?.client.address, one?.state, one?.destination], [VIP, "ESTABLISHED", SERVER]);
+  });
+
   test("packets with a firewall mark reach its service", async () => {
     await using lab = await PlaneLab.start();
     await lab.director.run("sysctl", "-qw", "net.ipv4.ip_forward=1");
