@@ -16,7 +16,7 @@ export function judgeMachine({ machine, daemons, ipvs, plane }: Facts): Finding[
     ...judgeBpf(machine),
     judgeIoUring(machine),
     judgeNftables(machine),
-    ok("ip_forward", `${machine.ipForward ? "on" : "off"}; layer 4 does not need it, in any mode`),
+    judgeForwarding(machine, plane),
     ...daemons.map(({ name, pid }) =>
       note(
         name,
@@ -43,6 +43,15 @@ function judgeBpf({ bpf }: MachineFacts): Finding[] {
         )
       : note(subject, says);
   });
+}
+
+/** daemon/plane/mark-rules.ts: packets with a mark are routed by lo, so they are forwarded. */
+function judgeForwarding({ ipForward }: MachineFacts, plane: Facts["plane"]): Finding {
+  const subject = "ip_forward";
+  const byMark = plane?.services.find(({ address }) => address === undefined);
+  if (byMark === undefined) return ok(subject, `${ipForward ? "on" : "off"}; layer 4 does not need it, in any mode`);
+  if (ipForward) return ok(subject, `on; ${byMark.name} needs it`);
+  return missing(subject, `off: the kernel drops the packets of ${byMark.name}`, "sysctl net.ipv4.ip_forward=1");
 }
 
 function judgeIoUring({ ioUring }: MachineFacts): Finding {

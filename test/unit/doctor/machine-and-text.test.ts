@@ -39,6 +39,14 @@ test("the kernel's IPVS is in the way only for an address that we balance too", 
   assert.deepEqual(levels({ ipvs, plane }), ["missing IPVS"]);
 });
 
+test("forwarding matters to services by mark only", () => {
+  const machine = { ...facts().machine, ipForward: false };
+  const plane = { services: [{ name: "FWM 7", address: undefined, servers: [] }], attached: undefined };
+  assert.deepEqual(levels({ machine }), []);
+  assert.deepEqual(levels({ machine, plane }), ["missing ip_forward"]);
+  assert.deepEqual(levels({ machine: { ...machine, ipForward: true }, plane }), []);
+});
+
 test("a keepalived beside us is told of", () => {
   assert.deepEqual(levels({ daemons: [{ name: "keepalived", pid: 7 }] }), ["note keepalived"]);
 });
