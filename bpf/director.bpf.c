@@ -136,11 +136,12 @@ static __always_inline int ek_mark_sent(struct __sk_buff *skb, int verdict)
 
 SEC("tc") int egress(struct __sk_buff *skb)
 {
-	__u32 family = ek_family(skb);
+	__u32 family;
 
 	/* What came in elsewhere was seen there. */
 	if (skb->ingress_ifindex)
 		return EK_LEAVE;
+	family = ek_family(skb);
 	if (skb->tc_index == EK_SENT) {
 		skb->tc_index = 0;
 		return EK_LEAVE;

@@ -83,7 +83,7 @@ static __always_inline int ek_to_server(struct __sk_buff *skb, struct ek_packet 
 		}
 		/* What this machine sent still has its route over lo, and that, not ours, would be asked for the hardware
 		 * address if the packet had to wait for one (neigh_update). Handing it in once more takes the route off. */
-		if (route->unresolved && packet->interface == EK_LOOPBACK && !packet->outward && skb->tc_index != EK_SENT) {
+		if (route->ask == 2 && packet->interface == EK_LOOPBACK && !packet->outward && skb->tc_index != EK_SENT) {
 			skb->tc_index = EK_SENT;
 			return bpf_redirect(EK_LOOPBACK, BPF_F_INGRESS);
 		}
@@ -110,7 +110,7 @@ static __always_inline int ek_to_server(struct __sk_buff *skb, struct ek_packet 
 			return ek_drop(EK_REASON_LOOPBACK_TARGET);
 		if (!ek_rewrite(skb, packet, family, EK_DESTINATION, &server->address, port_be, hop))
 			return ek_drop(EK_REASON_NO_MEMORY);
-		return route->kind == EK_ROUTE_LOCAL ? EK_LEAVE : ek_send(route);
+		return route->kind == EK_ROUTE_LOCAL ? EK_LEAVE : ek_send(skb, route);
 	}
 	if (route->kind == EK_ROUTE_LOCAL)
 		return EK_LEAVE;
@@ -125,7 +125,7 @@ static __always_inline int ek_to_server(struct __sk_buff *skb, struct ek_packet 
 					      : !ek_tunnel6(skb, packet, family, route, &server->address))
 			return ek_drop(EK_REASON_TUNNEL_FAILED);
 	}
-	return ek_send(route);
+	return ek_send(skb, route);
 }
 
 /* A client's packet of a connection. */
@@ -246,7 +246,7 @@ static __always_inline int ek_from_server(struct __sk_buff *skb, struct ek_packe
 	if (!(reply->flags & EK_REPLY_OWN)) {
 		if (!ek_rewrite(skb, packet, family, EK_SOURCE, &reply->virtual, reply->virtual_port_be, hop))
 			return ek_drop(EK_REASON_NO_MEMORY);
-		return hop ? ek_send(route) : EK_LEAVE;
+		return hop ? ek_send(skb, route) : EK_LEAVE;
 	}
 	/* The balancer's own: NAT changed the server's side, DR and TUN the client's. */
 	if (ek_same_address(&reply->virtual, &packet->source)) {

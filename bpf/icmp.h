@@ -72,8 +72,6 @@ static __attribute__((noinline)) int ek_relay_rewrite4(struct __sk_buff *skb, co
 {
 	__u32 icmp_check = quoted->header - 8 + 2, address_at, port_at, old, new = address->word_be[0];
 	__u16 old_port, port = port_be;
-	struct ek_ip4_tail tail;
-	__u32 sum;
 
 	if (side == EK_DESTINATION) {
 		address_at = quoted->header + offsetof(struct iphdr, saddr);
@@ -88,16 +86,9 @@ static __attribute__((noinline)) int ek_relay_rewrite4(struct __sk_buff *skb, co
 	}
 	if (bpf_l3_csum_replace(skb, quoted->header + offsetof(struct iphdr, check), old, new, 4) ||
 	    bpf_skb_store_bytes(skb, address_at, &new, 4, 0) ||
-	    bpf_l4_csum_replace(skb, icmp_check, old_port, port, 2) || bpf_skb_store_bytes(skb, port_at, &port, 2, 0) ||
-	    bpf_skb_load_bytes(skb, ETH_HLEN + offsetof(struct iphdr, ttl), &tail, sizeof(tail)))
+	    bpf_l4_csum_replace(skb, icmp_check, old_port, port, 2) || bpf_skb_store_bytes(skb, port_at, &port, 2, 0))
 		return 0;
-	sum = ek_replace_word((__u16)~tail.check, side == EK_SOURCE ? tail.source : tail.destination, new);
-	tail.check = ~ek_fold_sum(ek_hop(&tail, sum));
-	if (side == EK_SOURCE)
-		tail.source = new;
-	else
-		tail.destination = new;
-	return !bpf_skb_store_bytes(skb, ETH_HLEN + offsetof(struct iphdr, ttl), &tail, sizeof(tail), 0);
+	return ek_readdress4(skb, side, new, 1);
 }
 
 /* ICMPv6's checksum covers both addresses: the outer one by its pseudo header, the quoted one as payload. */
@@ -150,7 +141,7 @@ static __always_inline int ek_relay_to_server(struct __sk_buff *skb, struct ek_p
 	if (!ek_relay_rewrite(skb, quoted, &server->address, connection->destination_port_be, EK_DESTINATION, packet->ttl,
 			      family))
 		return ek_drop(EK_REASON_NO_MEMORY);
-	return route->kind == EK_ROUTE_LOCAL ? EK_LEAVE : ek_send(route);
+	return route->kind == EK_ROUTE_LOCAL ? EK_LEAVE : ek_send(skb, route);
 }
 
 static __always_inline int ek_relay_to_client(struct __sk_buff *skb, struct ek_packet *packet,
@@ -169,7 +160,7 @@ static __always_inline int ek_relay_to_client(struct __sk_buff *skb, struct ek_p
 	ek_reason(EK_REASON_ICMP_RELAYED);
 	if (!ek_relay_rewrite(skb, quoted, &reply->virtual, reply->virtual_port_be, EK_SOURCE, packet->ttl, family))
 		return ek_drop(EK_REASON_NO_MEMORY);
-	return route->kind == EK_ROUTE_LOCAL ? EK_LEAVE : ek_send(route);
+	return route->kind == EK_ROUTE_LOCAL ? EK_LEAVE : ek_send(skb, route);
 }
 
 /* EK_PROGRAM_ICMP, of one family. */

@@ -25,28 +25,17 @@ static __always_inline __u32 ek_replace_word(__u32 sum, __u32 old_be, __u32 new_
 	return sum + (~old_be & 0xffff) + (~old_be >> 16) + (new_be & 0xffff) + (new_be >> 16);
 }
 
-/* IPv4 header from the TTL on: what NAT and the hop change, stored in one go. */
-struct ek_ip4_tail {
-	__u8 ttl;
-	__u8 protocol;
-	__u16 check;
-	__u32 source;
-	__u32 destination;
-};
-
-static __always_inline int ek_read_tail(struct __sk_buff *skb, struct ek_ip4_tail *tail)
+/* Written in place, which is cheaper than a helper. What keeps the header's sum is neutral to CHECKSUM_COMPLETE. */
+static __always_inline struct iphdr *ek_ip4(struct __sk_buff *skb)
 {
-	struct ek_ip4_tail *there = (void *)(long)skb->data + ETH_HLEN + offsetof(struct iphdr, ttl);
+	struct iphdr *ip = ek_data(skb) + ETH_HLEN;
 
-	if ((void *)(there + 1) > (void *)(long)skb->data_end)
-		return 0;
-	*tail = *there;
-	return 1;
+	return (void *)(ip + 1) > ek_data_end(skb) ? NULL : ip;
 }
 
-static __always_inline __u32 ek_hop(struct ek_ip4_tail *tail, __u32 sum)
+static __always_inline __u32 ek_hop(struct iphdr *ip, __u32 sum)
 {
-	tail->ttl--;
+	ip->ttl--;
 	return sum + bpf_htons(0xfeff); /* minus 0x0100 in ones' complement */
 }
 
@@ -54,37 +43,48 @@ static __always_inline __u32 ek_hop(struct ek_ip4_tail *tail, __u32 sum)
 static __always_inline int ek_decrement_ttl(struct __sk_buff *skb, const __u32 family, __u8 ttl)
 {
 	if (family == EK_IPV4) {
-		struct ek_ip4_tail tail;
+		struct iphdr *ip = ek_ip4(skb);
 
-		if (!ek_read_tail(skb, &tail))
+		if (!ip)
 			return 0;
-		tail.check = ~ek_fold_sum(ek_hop(&tail, (__u16)~tail.check));
-		return !bpf_skb_store_bytes(skb, ETH_HLEN + offsetof(struct iphdr, ttl), &tail, 4, 0);
+		ip->check = ~ek_fold_sum(ek_hop(ip, (__u16)~ip->check));
+		return 1;
 	}
 	ttl--;
 	return !bpf_skb_store_bytes(skb, ETH_HLEN + offsetof(struct ipv6hdr, hop_limit), &ttl, 1, BPF_F_RECOMPUTE_CSUM);
 }
 
+/* The IPv4 header with another address on one side; one hop further where asked. */
+static __always_inline int ek_readdress4(struct __sk_buff *skb, enum ek_side side, __u32 new, int hop)
+{
+	struct iphdr *ip = ek_ip4(skb);
+	__u32 sum;
+
+	if (!ip)
+		return 0;
+	sum = ek_replace_word((__u16)~ip->check, side == EK_SOURCE ? ip->saddr : ip->daddr, new);
+	if (hop)
+		sum = ek_hop(ip, sum);
+	ip->check = ~ek_fold_sum(sum);
+	if (side == EK_SOURCE)
+		ip->saddr = new;
+	else
+		ip->daddr = new;
+	return 1;
+}
+
 static __always_inline int ek_rewrite4(struct __sk_buff *skb, __u32 check, __u64 udp, enum ek_side side,
 				       const struct ek_address *address, int hop)
 {
-	struct ek_ip4_tail tail;
-	__u32 old, new = address->word_be[0], sum;
+	struct iphdr *ip = ek_ip4(skb);
+	__u32 new = address->word_be[0];
 
-	if (!ek_read_tail(skb, &tail))
+	if (!ip)
 		return 0;
-	old = side == EK_SOURCE ? tail.source : tail.destination;
-	if (check && bpf_l4_csum_replace(skb, check, old, new, BPF_F_PSEUDO_HDR | udp | 4))
+	if (check && bpf_l4_csum_replace(skb, check, side == EK_SOURCE ? ip->saddr : ip->daddr, new,
+					 BPF_F_PSEUDO_HDR | udp | 4))
 		return 0;
-	sum = ek_replace_word((__u16)~tail.check, old, new);
-	if (hop)
-		sum = ek_hop(&tail, sum);
-	tail.check = ~ek_fold_sum(sum);
-	if (side == EK_SOURCE)
-		tail.source = new;
-	else
-		tail.destination = new;
-	return !bpf_skb_store_bytes(skb, ETH_HLEN + offsetof(struct iphdr, ttl), &tail, sizeof(tail), 0);
+	return ek_readdress4(skb, side, new, hop);
 }
 
 /* `offset`: of the address in the frame. Not inlined, for the sake of the callers' stack. */

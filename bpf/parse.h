@@ -26,14 +26,34 @@
 
 enum ek_parsed { EK_PARSED, EK_PARSED_OTHER, EK_PARSED_FRAGMENT, EK_PARSED_ICMP };
 
+/*
+ * skb->data and skb->data_end. Not in C, as the compiler may keep the address of a field for later, and the verifier wants
+ * them to be read by their offset from the context.
+ */
+static __always_inline void *ek_data(struct __sk_buff *skb)
+{
+	void *data;
+
+	asm volatile("%0 = *(u32 *)(%1 + %2)" : "=r"(data) : "r"(skb), "i"(offsetof(struct __sk_buff, data)));
+	return data;
+}
+
+static __always_inline void *ek_data_end(struct __sk_buff *skb)
+{
+	void *end;
+
+	asm volatile("%0 = *(u32 *)(%1 + %2)" : "=r"(end) : "r"(skb), "i"(offsetof(struct __sk_buff, data_end)));
+	return end;
+}
+
 /* Headers may lie in pages: bring the first `bytes` into the linear part. False: the frame is shorter. */
 static __always_inline int ek_linear(struct __sk_buff *skb, __u32 bytes)
 {
-	if ((void *)(long)skb->data + bytes <= (void *)(long)skb->data_end)
+	if (ek_data(skb) + bytes <= ek_data_end(skb))
 		return 1;
 	if (skb->len < bytes || bpf_skb_pull_data(skb, bytes))
 		return 0;
-	return (void *)(long)skb->data + bytes <= (void *)(long)skb->data_end;
+	return ek_data(skb) + bytes <= ek_data_end(skb);
 }
 
 static __always_inline int ek_parse_ip4(struct __sk_buff *skb, struct ek_packet *packet, __u32 *fragment)
@@ -43,8 +63,8 @@ static __always_inline int ek_parse_ip4(struct __sk_buff *skb, struct ek_packet 
 
 	if (!ek_linear(skb, ETH_HLEN + sizeof(*ip)))
 		return 0;
-	ip = (void *)(long)skb->data + ETH_HLEN;
-	if ((void *)(ip + 1) > (void *)(long)skb->data_end)
+	ip = ek_data(skb) + ETH_HLEN;
+	if ((void *)(ip + 1) > ek_data_end(skb))
 		return 0;
 	if (ip->version != 4 || ip->ihl < 5)
 		return 0;
@@ -71,8 +91,8 @@ static __always_inline int ek_parse_ip6(struct __sk_buff *skb, struct ek_packet 
 
 	if (!ek_linear(skb, ETH_HLEN + sizeof(*ip)))
 		return 0;
-	ip = (void *)(long)skb->data + ETH_HLEN;
-	if ((void *)(ip + 1) > (void *)(long)skb->data_end)
+	ip = ek_data(skb) + ETH_HLEN;
+	if ((void *)(ip + 1) > ek_data_end(skb))
 		return 0;
 	if (ip->version != 6)
 		return 0;
@@ -101,9 +121,9 @@ static __always_inline int ek_parse_transport(struct __sk_buff *skb, struct ek_p
 
 		if (!ek_linear(skb, offset + sizeof(*tcp)))
 			return 0;
-		start = (void *)(long)skb->data;
+		start = ek_data(skb);
 		tcp = start + (offset & 0x7f);
-		if ((void *)(tcp + 1) > (void *)(long)skb->data_end)
+		if ((void *)(tcp + 1) > ek_data_end(skb))
 			return 0;
 		packet->source_port_be = tcp->source;
 		packet->destination_port_be = tcp->dest;
@@ -116,9 +136,9 @@ static __always_inline int ek_parse_transport(struct __sk_buff *skb, struct ek_p
 
 		if (!ek_linear(skb, offset + sizeof(*udp)))
 			return 0;
-		start = (void *)(long)skb->data;
+		start = ek_data(skb);
 		udp = start + (offset & 0x7f);
-		if ((void *)(udp + 1) > (void *)(long)skb->data_end)
+		if ((void *)(udp + 1) > ek_data_end(skb))
 			return 0;
 		packet->source_port_be = udp->source;
 		packet->destination_port_be = udp->dest;

@@ -73,7 +73,9 @@ static __always_inline void ek_find_route(struct __sk_buff *skb, struct ek_route
 		route->family = EK_AF_INET6;
 		__builtin_memcpy(&route->next_hop, ask.ipv6_dst, 16);
 	}
-	route->unresolved = answer == BPF_FIB_LKUP_RET_NO_NEIGH;
+	__builtin_memcpy(route->hardware, ask.dmac, 6);
+	__builtin_memcpy(route->hardware + 6, ask.smac, 6);
+	route->ask = answer == BPF_FIB_LKUP_RET_NO_NEIGH ? 2 : 1;
 	if (answer == BPF_FIB_LKUP_RET_NO_NEIGH) {
 		/* Without a neighbour entry the MTU is only told when it is exceeded. */
 		ek_ask_route(&ask, to, family);
@@ -123,10 +125,21 @@ static __always_inline struct ek_route *ek_server_route(struct __sk_buff *skb, _
 	return route;
 }
 
-static __always_inline int ek_send(const struct ek_route *route)
+/*
+ * The hardware addresses are written here, which is cheaper. Once a second the kernel does it, so that it goes on seeing to
+ * it that the neighbour is there (RFC 4861 §7.3); a change of the neighbour's is followed within that second.
+ */
+static __always_inline int ek_send(struct __sk_buff *skb, struct ek_route *route)
 {
 	struct bpf_redir_neigh hop = {};
+	void *frame = ek_data(skb);
 
+	if (!route->ask && frame + 12 <= ek_data_end(skb)) {
+		__builtin_memcpy(frame, route->hardware, 12);
+		return bpf_redirect(route->interface, 0);
+	}
+	if (route->ask == 1)
+		route->ask = 0;
 	hop.nh_family = route->family;
 	__builtin_memcpy(hop.ipv6_nh, &route->next_hop, 16);
 	return bpf_redirect_neigh(route->interface, &hop, sizeof(hop), 0);

@@ -129,7 +129,10 @@ struct ek_route {
 	__u32 mtu;
 	__u8 family;
 	__u8 kind; /* 0 unknown, 1 forward, 2 local, 3 unreachable */
-	__u16 unresolved; /* 1: the hardware address of the next hop was not known */
+	__u8 ask;  /* the neighbour table is asked for the next hop's hardware address: 0 no, 1 by the next packet, 2 always */
+	__u8 pad;
+	__u8 hardware[12]; /* Ethernet: next hop, this machine. Unknown with ask 2 */
+	__u32 pad2;
 };
 
 /* `server_states[number]`: written by the programs. */

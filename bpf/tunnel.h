@@ -16,9 +16,9 @@ static __always_inline __u32 ek_tunnel_overhead(__u32 outer_family)
 /* What the outer header takes from the inner one: traffic class with ECN (RFC 6040), DF (ip_vs_tunnel_xmit). */
 static __always_inline __u8 ek_traffic_class(struct __sk_buff *skb, const __u32 family)
 {
-	__u8 *ip = (void *)(long)skb->data + ETH_HLEN;
+	__u8 *ip = ek_data(skb) + ETH_HLEN;
 
-	if ((void *)(ip + 2) > (void *)(long)skb->data_end)
+	if ((void *)(ip + 2) > ek_data_end(skb))
 		return 0;
 	return family == EK_IPV4 ? ip[1] : (ip[0] << 4 | ip[1] >> 4);
 }
@@ -33,7 +33,7 @@ static __always_inline int ek_tunnel4(struct __sk_buff *skb, const struct ek_pac
 				      const struct ek_route *route, const struct ek_address *to)
 {
 	__u8 class = ek_traffic_class(skb, family);
-	struct iphdr outer = {};
+	struct iphdr outer = {}, *ip;
 	__u16 type = bpf_htons(ETH_P_IP);
 	__u32 sum = 0;
 
@@ -57,7 +57,11 @@ static __always_inline int ek_tunnel4(struct __sk_buff *skb, const struct ek_pac
 	outer.check = ~ek_fold_sum(sum);
 	if (family != EK_IPV4 && bpf_skb_store_bytes(skb, offsetof(struct ethhdr, h_proto), &type, 2, 0))
 		return 0;
-	return !bpf_skb_store_bytes(skb, ETH_HLEN, &outer, sizeof(outer), BPF_F_INVALIDATE_HASH);
+	ip = ek_ip4(skb);
+	if (!ip)
+		return 0;
+	*ip = outer;
+	return 1;
 }
 
 static __always_inline int ek_tunnel6(struct __sk_buff *skb, const struct ek_packet *packet, const __u32 family,
