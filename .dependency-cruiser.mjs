@@ -23,7 +23,7 @@ const rooms = {
 };
 
 /** npm packages, by the rooms that may import them; what no line names, no room imports. */
-const packages = { lab: ["yaml"], cli: ["commander"] };
+const packages = { lab: ["yaml"], cli: ["commander"], daemon: ["nodemailer"] };
 
 /** Rooms that meet the operating system. All others are free of node:* modules. */
 const outside = ["sys", "lab", "daemon", "cli"];

@@ -102,8 +102,7 @@ export function afterProbe(checker: Checker, state: CheckerState, result: ProbeR
   const step = result.ok
     ? afterSuccess(checker, base, !state.hasRun, now)
     : afterFailure(checker, base, !state.hasRun, now);
-  // The preset retries of a first probe were none.
-  return state.last === undefined || retryOf(checker) === 0 ? { ...step, retried: undefined } : step;
+  return tellsRetries(checker, state.last === undefined) ? step : { ...step, retried: undefined };
 }
 
 /** One URL of an HTTP_GET each delay_loop; it has passed when the last one has. */
@@ -167,6 +166,19 @@ const firstProbe = (checker: Checker, random: number, now: Instant): Instant =>
 
 /** A file has no second opinion. */
 const retryOf = (checker: Checker): number => (checker.type === "FILE_CHECK" ? 0 : checker.retry);
+
+/** The preset retries of a first probe were none, which HTTP_GET and SSL_GET do not know (2.2.7, measured). */
+function tellsRetries(checker: Checker, first: boolean): boolean {
+  switch (checker.type) {
+    case "HTTP_GET":
+    case "SSL_GET":
+      return checker.retry > 0;
+    case "DNS_CHECK":
+      return !first;
+    default:
+      return !first && retryOf(checker) > 0;
+  }
+}
 
 /** A server that is down is asked in the rhythm of the retries too, but by HTTP_GET and SSL_GET (2.2.7, measured). */
 const retriesWhileDown = ({ type }: Checker): boolean => type !== "HTTP_GET" && type !== "SSL_GET";

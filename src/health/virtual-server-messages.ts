@@ -3,6 +3,7 @@
 import type { Duration, Instant } from "../base/time.ts";
 import type { ScriptCommand } from "../config/model/vrrp.ts";
 import type { ServerKey, ServerSettings } from "../director/plane.ts";
+import type { AlertMail } from "./alert-mail.ts";
 import type { CheckerState, ProbeResult } from "./checker.ts";
 
 export interface PoolMember {
@@ -45,6 +46,7 @@ export type VirtualServerOutput =
   | { readonly type: "log"; readonly level: "info" | "warning"; readonly line: string }
   | { readonly type: "notify"; readonly commands: readonly ScriptCommand[] }
   | { readonly type: "fifo"; readonly line: string }
+  | { readonly type: "mail"; readonly mail: AlertMail }
   | { readonly type: "event"; readonly event: VirtualServerEvent };
 
 export type VirtualServerEvent =

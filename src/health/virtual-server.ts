@@ -9,8 +9,9 @@
 
 import { after, type Instant } from "../base/time.ts";
 import type { RealServer, SorryServer, VirtualServer } from "../config/model/virtual-server.ts";
+import { type AlertMail, quorumMail, realServerMail, verdictText } from "./alert-mail.ts";
 import { afterProbe, begun, type CheckerState, due, type ProbeResult, resumed, suspended } from "./checker.ts";
-import { checkerName, serverName, verdictLine } from "./checker-lines.ts";
+import { checkerName, failureLine, serverName, verdictLine } from "./checker-lines.ts";
 import { adoptedServer, freshServer, isApologising, keptServer, spread } from "./real-server.ts";
 import type {
   PoolMember,
@@ -31,7 +32,11 @@ export interface VirtualServerStep {
 export interface VirtualServerRules {
   /** notify_up runs for the first success too. */
   readonly initNotifies: boolean;
+  /** A mail for every checker that changes, not only when the real server does. */
+  readonly mailEveryCheck: boolean;
 }
+
+const USUAL: VirtualServerRules = { initNotifies: false, mailEveryCheck: true };
 
 export const IDLE: VirtualServerState = { running: false, quorumUp: false, suspended: false, servers: [], pool: [] };
 
@@ -40,7 +45,7 @@ export function transition(
   state: VirtualServerState,
   input: VirtualServerInput,
   now: Instant,
-  rules: VirtualServerRules = { initNotifies: false },
+  rules: VirtualServerRules = USUAL,
 ): VirtualServerStep {
   const turn = new Turn(parameters, state, now, rules);
   if (input.type === "start") turn.start(input.present, input.random);
@@ -55,7 +60,7 @@ export function reconfigure(
   next: VirtualServer,
   random: number,
   now: Instant,
-  rules: VirtualServerRules = { initNotifies: false },
+  rules: VirtualServerRules = USUAL,
 ): VirtualServerStep {
   const servers = next.realServers.map((server, index) => {
     const at = before.realServers.findIndex((one) => sameKey(one.key, server.key));
@@ -88,6 +93,8 @@ class Turn {
   readonly #rules: VirtualServerRules;
   readonly #now: Instant;
   readonly outputs: VirtualServerOutput[] = [];
+  /** keepalived tells of the checker last. */
+  #checkMail: AlertMail | undefined;
   state: VirtualServerState;
 
   constructor(parameters: VirtualServer, state: VirtualServerState, now: Instant, rules: VirtualServerRules) {
@@ -109,7 +116,10 @@ class Turn {
     this.state = { running: true, quorumUp, suspended: false, servers, pool: present ?? [] };
     this.outputs.push({ type: present === undefined ? "add-services" : "edit-services" });
     this.#judge("start");
-    if (!this.state.quorumUp && sorryServer !== undefined && present === undefined) this.#apologise(sorryServer);
+    if (!this.state.quorumUp && present === undefined) {
+      if (sorryServer !== undefined) this.#apologise(sorryServer);
+      this.#mailQuorum(liveWeight(this.#parameters, this.state.servers), true);
+    }
     this.#move();
   }
 
@@ -148,6 +158,7 @@ class Turn {
     }
     this.#judge(input.type === "drain" || input.type === "undrain" ? input.type : "check");
     this.#move();
+    if (this.#checkMail !== undefined) this.outputs.push({ type: "mail", mail: this.#checkMail });
   }
 
   reconfigured(before: VirtualServer): void {
@@ -188,10 +199,12 @@ class Turn {
     const changed = weightOf(configured, current);
     if (changed !== weight) this.#weightChanged(configured, before.alive, weight, changed, result.detail);
     if (step.verdict === undefined) {
-      if (!result.ok && result.line !== undefined && asked.logAllFailures && state.up) this.#log(result.line);
+      const line = result.ok ? undefined : failureLine(this.#parameters, configured, asked, result);
+      if (line !== undefined && asked.logAllFailures && state.up) this.#log(line);
       return;
     }
-    this.#log(verdictLine(this.#parameters, configured, asked, result, step.retried));
+    const line = verdictLine(this.#parameters, configured, asked, result, step.retried);
+    if (line !== undefined) this.#log(line);
     this.#event({
       kind: "check-state",
       virtualServer: this.#parameters.name,
@@ -201,6 +214,12 @@ class Turn {
       cause: result.detail,
     });
     this.#recount(server, before.alive, `${checkerName(asked)}: ${result.detail}`, !state.hasRun);
+    const text = verdictText(asked, result);
+    const { alive } = this.state.servers[server] ?? before;
+    // That a server passes which counted as up is news from a MISC_CHECK only.
+    const news = this.#rules.mailEveryCheck && (state.hasRun || !result.ok || asked.type === "MISC_CHECK");
+    if (configured.smtpAlert && text !== undefined && (alive !== before.alive || news))
+      this.#checkMail = realServerMail(this.#parameters, configured, alive, text);
   }
 
   /** Enters up or down when the checkers say otherwise than before. */
@@ -264,6 +283,7 @@ class Turn {
     this.#move();
     this.#notify(up ? this.#parameters.quorumUp : this.#parameters.quorumDown);
     this.#fifo(`VS ${name} ${up ? "UP" : "DOWN"}`);
+    this.#mailQuorum(weight, started);
     this.#event({ kind: "quorum-state", virtualServer: name, up, weight, cause });
   }
 
@@ -380,6 +400,10 @@ class Turn {
   }
   #fifo(line: string): void {
     this.outputs.push({ type: "fifo", line });
+  }
+  #mailQuorum(weight: number, starting: boolean): void {
+    if (!this.#parameters.smtpAlert) return;
+    this.outputs.push({ type: "mail", mail: quorumMail(this.#parameters, this.state.quorumUp, weight, starting) });
   }
   #event(event: VirtualServerEvent): void {
     this.outputs.push({ type: "event", event });

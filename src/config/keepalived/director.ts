@@ -10,6 +10,7 @@ import type { DirectorConfiguration, DirectorGlobal, NotifyFifo, VirtualServer }
 import type { ScriptCommand, ScriptUser, VrrpGlobal } from "../model/vrrp.ts";
 import { noSettings } from "./check-settings.ts";
 import type { SslFiles } from "./checker-draft.ts";
+import { MailReader } from "./mail.ts";
 import { quote, type Report } from "./report.ts";
 import { commandOf, scriptUser } from "./script.ts";
 import { KnownTrackFiles } from "./track-file.ts";
@@ -41,6 +42,7 @@ export class DirectorReader {
   readonly #groups = new Map<string, ServerGroup>();
   readonly #drafts: VirtualServerDraft[] = [];
   readonly #settings = noSettings();
+  readonly #mail: MailReader;
   readonly #fifo = { all: noFifo(), lvs: noFifo() };
   #ssl: SslFiles = { ca: undefined, certificate: undefined, key: undefined, password: undefined };
   #timeouts: DirectorGlobal["timeouts"] | undefined;
@@ -52,6 +54,7 @@ export class DirectorReader {
 
   constructor(report: Report) {
     this.#report = report;
+    this.#mail = new MailReader(report);
   }
 
   /** Once complete: the first virtual server that runs a script. */
@@ -76,6 +79,7 @@ export class DirectorReader {
   /** Words of `global_defs`. */
   get globalHandlers(): Handlers {
     return {
+      ...this.#mail.handlers,
       lvs_timeouts: (statement) => this.#readTimeouts(statement),
       lvs_flush: () => {
         this.#flush = true;
@@ -135,6 +139,8 @@ export class DirectorReader {
         enableScriptSecurity,
         scriptUser: user,
         rsInitNotifies: this.#rsInitNotifies,
+        mail: this.#mail.complete(routerId),
+        mailEveryCheck: this.#mail.everyCheck,
       },
       virtualServers,
       trackFiles: this.#files.used,
@@ -143,7 +149,7 @@ export class DirectorReader {
 
   #completeVirtualServers(): VirtualServer[] {
     const report = this.#report;
-    const context = { groups: this.#groups, ssl: this.#ssl, settings: this.#settings };
+    const context = { groups: this.#groups, ssl: this.#ssl, settings: this.#settings, alerts: this.#mail.defaults };
     const owners = new Map<string, string>();
     const complete: VirtualServer[] = [];
     for (const draft of this.#drafts) {

@@ -21,18 +21,18 @@ export const CHECKER_CONTEXTS: Readonly<Record<string, Table>> = {
   virtual_server: {
     supported: `${INHERITED} alpha omega lb_algo/1 lvs_sched/1 lb_kind/1- lvs_method/1- protocol/1
       persistence_timeout/0-1 persistence_granularity/1 sorry_server/1-2 sorry_server_inhibit sorry_server_lvs_method/1-
-      quorum/1 hysteresis/1 quorum_up/1- quorum_down/1- ha_suspend inhibit_on_failure ip_family/1 ops flag-1 flag-2 flag-3
+      quorum/1 hysteresis/1 quorum_up/1- quorum_down/1- ha_suspend smtp_alert/0-1 inhibit_on_failure ip_family/1 ops flag-1 flag-2 flag-3
       sh-port sh-fallback mh-port mh-fallback on_server_down/1 real_server/1-2{real_server}`,
     accepted: "hashed snmp_name/1",
-    missing: "persistence_engine/1 smtp_alert",
+    missing: "persistence_engine/1",
   },
   real_server: {
     supported: `${INHERITED} alpha/0-1 lvs_method/1- inhibit_on_failure/0-1 uthreshold/1 lthreshold/1 notify_up/1-
-      notify_down/1- TCP_CHECK/0{TCP_CHECK} HTTP_GET/0{HTTP_GET} SSL_GET/0{SSL_GET} SMTP_CHECK/0{SMTP_CHECK}
+      notify_down/1- smtp_alert/0-1 TCP_CHECK/0{TCP_CHECK} HTTP_GET/0{HTTP_GET} SSL_GET/0{SSL_GET} SMTP_CHECK/0{SMTP_CHECK}
       DNS_CHECK/0{DNS_CHECK} MISC_CHECK/0{MISC_CHECK} UDP_CHECK/0{UDP_CHECK} PING_CHECK/0{PING_CHECK}
       FILE_CHECK/0{FILE_CHECK}`,
     accepted: "snmp_name/1",
-    missing: "smtp_alert BFD_CHECK{BFD_CHECK}",
+    missing: "BFD_CHECK{BFD_CHECK}",
   },
   TCP_CHECK: { supported: CHECKER },
   PING_CHECK: { supported: CHECKER },

@@ -27,7 +27,9 @@ const TABLES: Readonly<Record<string, Table>> = {
       vrrp_garp_lower_prio_delay/1 vrrp_garp_lower_prio_repeat/1 vrrp_min_garp/0-1 vrrp_lower_prio_no_advert/0-1
       vrrp_higher_prio_send_advert/0-1 vrrp_down_timer_adverts/1 checker_log_all_failures/0-1 notify_fifo/1-3
       notify_fifo_script/1-3 lvs_notify_fifo/1-3 lvs_notify_fifo_script/1-3 lvs_flush lvs_flush_on_stop/0-1
-      lvs_flush_onstop/0-1 lvs_timeouts/0-6 rs_init_notifies connection_table_size/1`,
+      lvs_flush_onstop/0-1 lvs_timeouts/0-6 rs_init_notifies connection_table_size/1
+      notification_email{} notification_email_from/1 smtp_server/1-2 smtp_connect_timeout/1 smtp_helo_name/1
+      smtp_alert/0-1 smtp_alert_checker/0-1 no_checker_emails/0`,
     accepted: `max_auto_priority min_auto_priority_delay/1 vrrp_priority/1 checker_priority/1 bfd_priority/1 vrrp_no_swap
       checker_no_swap bfd_no_swap vrrp_rt_priority/1 checker_rt_priority/1 bfd_rt_priority/1 vrrp_cpu_affinity/1-
       checker_cpu_affinity/1- bfd_cpu_affinity/1- vrrp_rlimit_rttime/1 checker_rlimit_rttime/1 bfd_rlimit_rttime/1
@@ -41,9 +43,7 @@ const TABLES: Readonly<Record<string, Table>> = {
       snmp_vs_stats_update_interval/1 snmp_rs_stats_update_interval/1 dbus_service_name/1 dbus_no_interface_name/1
       umask/1- reload_check_config use_symlink_paths set_supplementary_groups tmp_config_directory/1 config_save_dir/1
       random_seed/1 iproute_usr_dir/1 iproute_etc_dir/1 data_use_instance json_version/1`,
-    missing: `notification_email{} notification_email_from/1 smtp_server/1- smtp_connect_timeout/1 smtp_helo_name/1
-      smtp_alert smtp_alert_vrrp smtp_alert_checker no_email_faults no_checker_emails
-      startup_script/1- startup_script_timeout/1 shutdown_script/1- shutdown_script_timeout/1 vrrp_strict
+    missing: `smtp_alert_vrrp no_email_faults startup_script/1- startup_script_timeout/1 shutdown_script/1- shutdown_script_timeout/1 vrrp_strict
       vrrp_gna_interval/1 vrrp_garp_extra_if/1- vrrp_vmac_garp_intvl/1- vrrp_owner_ignore_adverts vrrp_mcast_group6/1
       vrrp_check_unicast_src v3_checksum_as_v2 vrrp_notify_priority_changes
       vrrp_notify_fifo/1- vrrp_notify_fifo_script/1-

@@ -4,6 +4,7 @@ import type { RealServer } from "../model/virtual-server.ts";
 import { type CheckSettings, inherited } from "./check-settings.ts";
 import type { SslFiles } from "./checker-draft.ts";
 import { NAT, serviceName } from "./lvs-words.ts";
+import type { AlertDefaults } from "./mail.ts";
 import type { RealServerDraft } from "./real-server.ts";
 import { quote, type Report } from "./report.ts";
 import { familyOf, type ServedService } from "./services.ts";
@@ -12,6 +13,7 @@ import type { VirtualServerDraft } from "./virtual-server.ts";
 interface Handed {
   readonly ssl: SslFiles;
   readonly settings: CheckSettings;
+  readonly alerts: AlertDefaults;
 }
 
 const DEFAULT_WEIGHT = 1;
@@ -58,7 +60,7 @@ function completeRealServer(
   draft: RealServerDraft,
   virtual: VirtualServerDraft,
   served: ServedService,
-  { ssl, settings }: Handed,
+  { ssl, settings, alerts }: Handed,
   report: Report,
 ): RealServer {
   const { method, tunnel } = draft.method ?? NAT;
@@ -80,6 +82,7 @@ function completeRealServer(
     inhibitOnFailure: draft.inhibitOnFailure ?? virtual.inhibitOnFailure,
     notifyUp: draft.notifyUp,
     notifyDown: draft.notifyDown,
+    smtpAlert: draft.smtpAlert ?? alerts.realServer,
     checkers: draft.checkers.map((checker) => checker(context)).filter((checker) => checker !== undefined),
   };
 }

@@ -27,6 +27,7 @@ export interface RealServerDraft {
   inhibitOnFailure: boolean | undefined;
   notifyUp: ScriptCommand | undefined;
   notifyDown: ScriptCommand | undefined;
+  smtpAlert: boolean | undefined;
   readonly settings: CheckSettings;
   readonly checkers: CheckerDraft[];
 }
@@ -54,6 +55,7 @@ export function readRealServer(
     inhibitOnFailure: undefined,
     notifyUp: undefined,
     notifyDown: undefined,
+    smtpAlert: undefined,
     settings: noSettings(),
     checkers: [],
   };
@@ -86,6 +88,9 @@ function handlersOf(draft: RealServerDraft, files: KnownTrackFiles, report: Repo
     },
     notify_down: (line) => {
       draft.notifyDown = commandOf(line, "user", report);
+    },
+    smtp_alert: ({ words: [word] }) => {
+      draft.smtpAlert = flag(word, report) ?? draft.smtpAlert;
     },
   };
 }

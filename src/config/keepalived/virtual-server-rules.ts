@@ -8,6 +8,7 @@ import type { SorryServer, VirtualServer } from "../model/virtual-server.ts";
 import { type CheckSettings, inherited } from "./check-settings.ts";
 import type { SslFiles } from "./checker-draft.ts";
 import { NAT } from "./lvs-words.ts";
+import type { AlertDefaults } from "./mail.ts";
 import { completeQuorum } from "./quorum.ts";
 import { completeRealServers } from "./real-server-rules.ts";
 import { quote, type Report } from "./report.ts";
@@ -20,6 +21,7 @@ export interface CompletionContext {
   readonly ssl: SslFiles;
   /** Of all virtual servers: `checker_log_all_failures`. */
   readonly settings: CheckSettings;
+  readonly alerts: AlertDefaults;
 }
 
 const DEFAULT_PERSISTENCE_SECONDS = 360;
@@ -39,7 +41,7 @@ export function completeVirtualServer(
     report.warning("keepalived/no-method", draft.at, message, "Add lb_kind NAT, DR or TUN");
   }
   const settings = inherited(context.settings, draft.settings);
-  const realServers = completeRealServers(draft, served, { ssl: context.ssl, settings }, report);
+  const realServers = completeRealServers(draft, served, { ...context, settings }, report);
   if (realServers.length === 0) {
     const message = `Virtual server ${name} has no real servers - ignoring`;
     report.warning("keepalived/no-real-servers", draft.at, message, "Add real_server IP PORT { … }");
@@ -62,6 +64,7 @@ export function completeVirtualServer(
     alpha: draft.settings.alpha ?? false,
     omega: draft.omega,
     haSuspend: draft.haSuspend,
+    smtpAlert: draft.smtpAlert ?? context.alerts.virtualServer,
     sorryServer: sorryServerOf(draft, served, report),
     realServers,
   };

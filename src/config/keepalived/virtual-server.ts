@@ -48,6 +48,7 @@ export interface VirtualServerDraft {
   quorumDown: ScriptCommand | undefined;
   omega: boolean;
   haSuspend: boolean;
+  smtpAlert: boolean | undefined;
   inhibitOnFailure: boolean;
   weight: number | undefined;
   readonly settings: CheckSettings;
@@ -87,6 +88,7 @@ export function readVirtualServer(
     quorumDown: undefined,
     omega: false,
     haSuspend: false,
+    smtpAlert: undefined,
     inhibitOnFailure: false,
     weight: undefined,
     settings: noSettings(),
@@ -227,6 +229,9 @@ function quorumHandlers(draft: VirtualServerDraft, report: Report): Handlers {
     },
     inhibit_on_failure: () => {
       draft.inhibitOnFailure = true;
+    },
+    smtp_alert: ({ words: [word] }) => {
+      draft.smtpAlert = flag(word, report) ?? draft.smtpAlert;
     },
   };
 }

@@ -9,6 +9,7 @@
 import type { IpAddress } from "../../base/ip.ts";
 import type { Duration } from "../../base/time.ts";
 import type { OnServerDown, SchedulerName, ServerKey, ServerSettings, ServiceKey } from "../../director/plane.ts";
+import type { MailSettings } from "./mail.ts";
 import type { ScriptCommand, ScriptUser } from "./vrrp.ts";
 
 export interface DirectorConfiguration {
@@ -35,6 +36,10 @@ export interface DirectorGlobal {
   readonly scriptUser: ScriptUser | undefined;
   /** `rs_init_notifies`: notify_up runs for the first success too. */
   readonly rsInitNotifies: boolean;
+  /** Undefined: no mail is sent. */
+  readonly mail: MailSettings | undefined;
+  /** A mail for every checker that changes; without (`no_checker_emails`) only when the real server's state does. */
+  readonly mailEveryCheck: boolean;
 }
 
 export interface NotifyFifo {
@@ -79,6 +84,8 @@ export interface VirtualServer {
   readonly omega: boolean;
   /** No checks while none of the addresses is on this host. */
   readonly haSuspend: boolean;
+  /** `smtp_alert`: mail when the quorum is lost or gained. */
+  readonly smtpAlert: boolean;
   readonly sorryServer: SorryServer | undefined;
   readonly realServers: readonly RealServer[];
 }
@@ -99,6 +106,8 @@ export interface RealServer {
   readonly inhibitOnFailure: boolean;
   readonly notifyUp: ScriptCommand | undefined;
   readonly notifyDown: ScriptCommand | undefined;
+  /** `smtp_alert`: mail when it goes up or down. */
+  readonly smtpAlert: boolean;
   readonly checkers: readonly Checker[];
 }
 

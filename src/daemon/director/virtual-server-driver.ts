@@ -10,6 +10,7 @@ import { isDeepStrictEqual } from "node:util";
 import { between, type Instant, inMilliseconds } from "../../base/time.ts";
 import type { VirtualServer } from "../../config/model/virtual-server.ts";
 import { type Plane, PlaneError, type ServerKey, type ServiceKey, type ServiceSettings } from "../../director/plane.ts";
+import type { AlertMail } from "../../health/alert-mail.ts";
 import type { ProbeResult } from "../../health/checker.ts";
 import { serverName } from "../../health/checker-lines.ts";
 import { IDLE, nextDeadline, reconfigure, transition, type VirtualServerRules } from "../../health/virtual-server.ts";
@@ -30,6 +31,7 @@ export interface VirtualServerSurroundings {
   readonly notify: NotifyQueue;
   readonly publish: (event: EventBody) => void;
   readonly fifo: (line: string) => void;
+  readonly mail: (mail: AlertMail) => void;
   readonly now: () => Instant;
   /** 0 ≤ x < 1. */
   readonly random: () => number;
@@ -88,7 +90,7 @@ export class VirtualServerDriver {
 
   reconfigure(next: VirtualServer, rules: VirtualServerRules): void {
     const before = this.#parameters;
-    if (JSON.stringify(before) === JSON.stringify(next) && this.#rules.initNotifies === rules.initNotifies) return;
+    if (JSON.stringify(before) === JSON.stringify(next) && isDeepStrictEqual(this.#rules, rules)) return;
     this.#abortProbes();
     const step = reconfigure(before, this.#state, next, this.#surroundings.random(), this.#surroundings.now(), rules);
     this.#parameters = next;
@@ -131,7 +133,7 @@ export class VirtualServerDriver {
   }
 
   #perform(output: VirtualServerOutput): void {
-    const { plane, log, notify, publish, fifo } = this.#surroundings;
+    const { plane, log, notify, publish, fifo, mail } = this.#surroundings;
     switch (output.type) {
       case "add-services":
       case "edit-services":
@@ -170,6 +172,9 @@ export class VirtualServerDriver {
         break;
       case "fifo":
         fifo(output.line);
+        break;
+      case "mail":
+        mail(output.mail);
         break;
       case "event":
         publish(output.event);

@@ -13,6 +13,7 @@ import { fileResult, type ProbeResult } from "../../health/checker.ts";
 import { serverName } from "../../health/checker-lines.ts";
 import type { EventBody } from "../events.ts";
 import type { Log } from "../log/log.ts";
+import { Mailer } from "../mail/mailer.ts";
 import { NotifyQueue } from "../scripts/notify-queue.ts";
 import { ScriptRunner } from "../scripts/script-runner.ts";
 import { findRealServer, findVirtualServer } from "./find-server.ts";
@@ -67,6 +68,7 @@ export class VirtualServers {
   readonly #notify: NotifyQueue;
   readonly #fifos: NotifyFifos;
   readonly #files: TrackFiles;
+  readonly #mailer: Mailer;
   #configuration: DirectorConfiguration;
   #drivers: VirtualServerDriver[] = [];
   #counting: NodeJS.Timeout | undefined;
@@ -77,12 +79,14 @@ export class VirtualServers {
     this.#scripts = new ScriptRunner(options.configuration.global);
     this.#notify = new NotifyQueue(this.#scripts, options.log);
     this.#fifos = new NotifyFifos(options.log, this.#scripts);
+    this.#mailer = new Mailer(options.log);
     this.#files = new TrackFiles(options.log, (name, value) => this.#fileChanged(name, value));
   }
 
   start(): void {
     const { global, trackFiles, virtualServers } = this.#configuration;
     this.#settle();
+    this.#mailer.configure(global.mail);
     this.#fifos.configure(global.fifos);
     this.#files.configure(trackFiles, true);
     this.#forgetOthers();
@@ -98,6 +102,7 @@ export class VirtualServers {
     this.#configuration = configuration;
     this.#scripts.global = configuration.global;
     this.#settle();
+    this.#mailer.configure(configuration.global.mail);
     this.#fifos.configure(configuration.global.fifos);
     this.#files.configure(configuration.trackFiles, false);
     const names = new Set(configuration.virtualServers.map(({ name }) => name));
@@ -123,8 +128,9 @@ export class VirtualServers {
     const patience = new Promise((resolve) => {
       timer = setTimeout(resolve, LONGEST_STOP_MS);
     });
-    await Promise.race([this.#notify.idle(), patience]);
+    await Promise.race([Promise.all([this.#notify.idle(), this.#mailer.idle()]), patience]);
     clearTimeout(timer);
+    this.#mailer.close();
     this.#fifos.close();
     this.#notify.clear();
     this.#scripts.end();
@@ -134,6 +140,7 @@ export class VirtualServers {
   abandon(): void {
     this.#quiet();
     for (const driver of this.#drivers) driver.abandon();
+    this.#mailer.close();
     this.#fifos.close();
     this.#scripts.end();
   }
@@ -187,6 +194,7 @@ export class VirtualServers {
       random,
       notify: this.#notify,
       fifo: (line) => this.#fifos.write(line),
+      mail: (mail) => this.#mailer.send(mail),
       probe: (owner, server, checker, step, report) => this.#probe(owner, server, checker, step, report),
     });
     driver.start();
@@ -215,7 +223,8 @@ export class VirtualServers {
   }
 
   #rules() {
-    return { initNotifies: this.#configuration.global.rsInitNotifies };
+    const { rsInitNotifies, mailEveryCheck } = this.#configuration.global;
+    return { initNotifies: rsInitNotifies, mailEveryCheck };
   }
 
   #settle(): void {

@@ -52,6 +52,7 @@ for (const [name, vip, servers] of [
         fifos: [],
         enableScriptSecurity: false,
         rsInitNotifies: false,
+        mailEveryCheck: true,
       },
       virtualServers: [
         {
@@ -67,6 +68,7 @@ for (const [name, vip, servers] of [
           alpha: false,
           omega: false,
           haSuspend: false,
+          smtpAlert: false,
           realServers: servers.map((address) => ({
             key: { address, port: 80 },
             settings: {
@@ -78,6 +80,7 @@ for (const [name, vip, servers] of [
               draining: false,
             },
             inhibitOnFailure: false,
+            smtpAlert: true,
             checkers: [
               {
                 delayLoop: 5_000_000,
@@ -258,4 +261,23 @@ test("a misspelt scheduler or method comes with what was meant", () => {
     )?.help;
   assert.equal(helpOf("lb_algo wlcc"), "Did you mean 'wlc'?");
   assert.equal(helpOf("lb_kind dr"), "Did you mean 'DR'?");
+});
+
+test("mail goes nowhere without smtp_server, and not to what is no address", () => {
+  const mail = (lines: string) => loadText(`global_defs {\n${lines}\n}\n${virtualServer("")}`);
+  const without = mail("notification_email {\nops@example.net\n}");
+  assert.equal(without.director?.global.mail, undefined);
+  assert.deepEqual(without.said, [
+    "2:1 warning missing-value: notification_email without smtp_server: no mail is sent",
+  ]);
+  const odd = mail(
+    'notification_email {\n"a@b, <c@d>" root "x y" "E <e@f>"\n}\nsmtp_server mail.example\nsmtp_alert off',
+  );
+  assert.deepEqual(odd.said, [
+    "3:1 warning bad-address: 'a@b, <c@d>' is no mail address - ignoring",
+    "3:19 warning bad-address: 'x y' is no mail address - ignoring",
+  ]);
+  assert.deepEqual(odd.director?.global.mail?.to, ["root", "E <e@f>"]);
+  assert.deepEqual(odd.director?.global.mail?.server, { host: "mail.example", port: 25 });
+  assert.equal(odd.director?.virtualServers[0]?.realServers[0]?.smtpAlert, false);
 });

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { type Instant, instantAt, seconds } from "../../../src/base/time.ts";
-import type { VirtualServer } from "../../../src/config/model/virtual-server.ts";
+import type { Checker, VirtualServer } from "../../../src/config/model/virtual-server.ts";
 import { fileResult, type ProbeResult } from "../../../src/health/checker.ts";
 import {
   IDLE,
@@ -577,4 +577,91 @@ test("whatever the checks say, the table is what the state asks for and no serve
     }),
     { numRuns: 100 },
   );
+});
+
+/** Subjects and bodies that keepalived 2.2.7 sent in the same course of events. */
+describe("mail", () => {
+  const mails = (rig: Rig) =>
+    rig.take("mail").map((output) => (output.type === "mail" ? `${output.mail.subject}: ${output.mail.text}` : ""));
+  const misc = (path: string): Checker => ({
+    ...SCHEDULE,
+    retry: 0,
+    type: "MISC_CHECK",
+    command: script(path),
+    timeout: seconds(1),
+    dynamic: false,
+  });
+
+  test("tells of the quorum where smtp_alert asks for it, and of real servers anyway, the checker last", () => {
+    const rig = new Rig(
+      virtualServer([realServer("10.0.1.1", { checkers: [tcpCheck("10.0.1.1", { retry: 0 })] })], { smtpAlert: true }),
+    );
+    const [server, virtual] = [
+      "Realserver [10.0.1.1]:tcp:80 of virtual server [10.0.0.1]:tcp:80",
+      "Virtualserver [10.0.0.1]:tcp:80",
+    ];
+    rig.start().until(5);
+    assert.deepEqual(mails(rig), [`${virtual} - UP: => Starting with quorum up 1+0=1 <= 1 <=`]);
+    rig.answer(0, REFUSED).until(9);
+    assert.deepEqual(mails(rig), [
+      `${virtual} - DOWN: => Lost quorum 1+0=1 <= 0 <=`,
+      `${server} - DOWN: => TCP CHECK failed on service <=`,
+    ]);
+    rig.answer(0, OK).until(14);
+    assert.deepEqual(mails(rig), [
+      `${virtual} - UP: => Gained quorum 1+0=1 <= 1 <=`,
+      `${server} - UP: => TCP CHECK succeed on service <=`,
+    ]);
+  });
+
+  test("tells of every checker with the server's state, of MISC_CHECK's first success too", () => {
+    const rig = new Rig(
+      virtualServer([realServer("10.0.1.1", { checkers: [tcpCheck("10.0.1.1", { retry: 0 }), misc("/a")] })]),
+    );
+    const server = "Realserver [10.0.1.1]:tcp:80 of virtual server [10.0.0.1]:tcp:80";
+    rig.start().until(5);
+    assert.deepEqual(mails(rig), [`${server} - UP: => MISC CHECK succeeded on service <=`]);
+    rig.answers.set("0.0", REFUSED);
+    rig.until(9);
+    rig.answers.set("0.1", REFUSED);
+    rig.until(13);
+    rig.answers.set("0.1", OK);
+    rig.until(17);
+    assert.deepEqual(mails(rig), [
+      `${server} - DOWN: => TCP CHECK failed on service <=`,
+      `${server} - DOWN: => MISC CHECK failed on service <=`,
+      `${server} - DOWN: => MISC CHECK succeeded on service <=`,
+    ]);
+  });
+
+  test("with no_checker_emails tells only when the server's state changes", () => {
+    const parameters = virtualServer([
+      realServer("10.0.1.1", { checkers: [misc("/a"), misc("/b")] }),
+      realServer("10.0.1.2", { smtpAlert: false, checkers: [misc("/a")] }),
+    ]);
+    const rules = { initNotifies: false, mailEveryCheck: false };
+    const sent: string[] = [];
+    let state = IDLE;
+    const give = (input: VirtualServerInput, now: number) => {
+      const step = transition(parameters, state, input, instantAt(now * 1e6), rules);
+      state = step.state;
+      for (const output of step.outputs) if (output.type === "mail") sent.push(output.mail.subject);
+    };
+    give({ type: "start", present: undefined, random: 0 }, 0);
+    for (const [at, ok] of [
+      [5, true],
+      [15, false],
+      [25, true],
+    ] as const) {
+      give({ type: "timer" }, at);
+      for (const [server, checker] of [
+        [0, 0],
+        [0, 1],
+        [1, 0],
+      ] as const)
+        give({ type: "result", server, checker, result: ok ? OK : REFUSED }, at);
+    }
+    const server = "Realserver [10.0.1.1]:tcp:80 of virtual server [10.0.0.1]:tcp:80";
+    assert.deepEqual(sent, [`${server} - DOWN`, `${server} - UP`]);
+  });
 });

@@ -27,6 +27,8 @@ const LONGEST_TIMEOUTS = 10;
 /** A pattern that runs away on a hostile body must not hold up the other checks. */
 const LONGEST_MATCH_MS = 200;
 
+const NO_BYTES = new Uint8Array();
+
 /** A check asks whether the server lives; how well it frames is seen when it gets traffic. */
 const LENIENT: Leniency = {
   bareLf: true,
@@ -53,7 +55,7 @@ export function probeHttp(
     const timedOut = (doing: string) => () =>
       attempt.fail(`timeout ${doing}`, `Timeout ${doing} server ${target(connection)}.`);
     const failed = (error: NodeJS.ErrnoException) =>
-      attempt.fail(wordsOf(error), `Error connecting server ${target(connection)}.`);
+      attempt.fail(wordsOf(error), `Connection failed server ${target(connection)}.`);
     raw.on("error", failed);
     attempt.deadline(connection.timeout, timedOut("connecting"));
     const ask = (socket: Socket) => exchange(attempt, socket, check, url, timedOut("reading"));
@@ -90,13 +92,16 @@ function exchange(
   const limit = setTimeout(timedOut, (timeout * LONGEST_TIMEOUTS) / 1000);
   attempt.afterwards(() => clearTimeout(limit));
   const waitAgain = () => attempt.deadline(timeout as Duration, timedOut);
-  const read = () => {
+  let inBody = false;
+  const read = (last: Uint8Array) => {
     for (let event = reader.next(); event.kind !== "need-data" && !attempt.over; event = reader.next()) {
       switch (event.kind) {
         case "interim":
           break;
         case "head":
           reply.head(event.head.status);
+          inBody = true;
+          reply.digest(last.subarray(last.length - reader.buffered));
           break;
         case "data":
           reply.body(event.bytes);
@@ -117,12 +122,13 @@ function exchange(
   };
   socket.on("data", (bytes: Uint8Array) => {
     waitAgain();
+    if (inBody) reply.digest(bytes);
     reader.receive(bytes);
-    read();
+    read(bytes);
   });
   socket.on("end", () => {
     reader.receiveEnd();
-    read();
+    read(NO_BYTES);
   });
   socket.on("close", () => attempt.fail("closed before the end of the answer"));
   waitAgain();
@@ -162,9 +168,13 @@ class Reply {
     this.#attempt.fail(`status ${status} of ${path}`, line);
   }
 
+  /** keepalived 2.2.7 takes the digest of a body as it came, sizes of chunks included (measured). */
+  digest(bytes: Uint8Array): void {
+    this.#hash?.update(bytes);
+  }
+
   body(bytes: Uint8Array): void {
     this.#length += bytes.length;
-    this.#hash?.update(bytes);
     if (this.#url.regex !== undefined && this.#kept < LONGEST_TEXT_BYTES) {
       const kept = bytes.slice(0, LONGEST_TEXT_BYTES - this.#kept);
       this.#kept += kept.length;
@@ -178,7 +188,7 @@ class Reply {
     const { path, digest, regex } = this.#url;
     const found = this.#hash?.digest("hex");
     if (found !== digest) {
-      const line = `MD5 digest error to ${this.#server} url [${path}], MD5SUM [${found}].`;
+      const line = `MD5 digest error to server ${this.#server}.`;
       this.#attempt.fail(`digest ${found} of ${path}`, line);
       return;
     }
