@@ -61,7 +61,7 @@ static __always_inline int ek_checksum_pending(struct __sk_buff *skb, const stru
 									   : offsetof(struct tcphdr, check));
 	__u32 bytes = packet->bytes - (packet->transport - ETH_HLEN);
 
-	if (bpf_skb_load_bytes(skb, offset, field, 2))
+	if (!packet->transport || bpf_skb_load_bytes(skb, offset, field, 2))
 		return 0;
 	return *field && *field == ek_pseudo_sum(packet, bytes, packet->protocol);
 }
@@ -231,7 +231,8 @@ static __always_inline int ek_reset(struct __sk_buff *skb, const struct ek_packe
 /* EK_PROGRAM_ANSWER. */
 static __always_inline int ek_answer_packet(struct __sk_buff *skb, const struct ek_packet *packet)
 {
-	if (packet->answer == EK_ANSWER_NONE)
+	/* Nor is an error answered by an error (RFC 1122 §3.2.2). */
+	if (packet->answer == EK_ANSWER_NONE || packet->protocol == IPPROTO_ICMP || packet->protocol == IPPROTO_ICMPV6)
 		return EK_DROP;
 	if (packet->answer == EK_ANSWER_RESET)
 		return packet->family == EK_IPV4 ? ek_reset(skb, packet, EK_IPV4) : ek_reset(skb, packet, EK_IPV6);

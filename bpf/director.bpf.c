@@ -8,6 +8,7 @@
 #include "birth.h"
 #include "fragment.h"
 #include "icmp.h"
+#include "tunnel-error.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
@@ -31,6 +32,17 @@ static __always_inline int ek_unknown(struct __sk_buff *skb, struct ek_packet *p
 	return ek_continue(skb, packet, service->scheduler);
 }
 
+static __always_inline int ek_apart(struct __sk_buff *skb, __u32 outward, __u32 program)
+{
+	struct ek_packet *kept = ek_packet();
+
+	if (kept) {
+		kept->outward = outward;
+		bpf_tail_call(skb, &programs, program);
+	}
+	return EK_LEAVE;
+}
+
 /* `cut` is a constant: true in the programs for them. */
 static __always_inline int ek_handle(struct __sk_buff *skb, const __u32 family, const __u32 outward, const int cut)
 {
@@ -39,53 +51,52 @@ static __always_inline int ek_handle(struct __sk_buff *skb, const __u32 family, 
 	struct ek_reply *reply = NULL;
 	union ek_connection_key key;
 	union ek_reply_key reply_key;
-	struct ek_packet packet;
+	struct ek_packet parsed, *packet = cut ? ek_packet() : &parsed; /* little stack is left for the others */
 	__u32 interface, *backward = NULL, guess = 0;
 	__u64 now;
 
-	if (!set || !(set->features & EK_FEATURE_SERVICES))
+	if (!packet || !set || !(set->features & EK_FEATURE_SERVICES))
 		return EK_LEAVE;
-	packet.outward = outward;
-	packet.server = EK_NO_SERVER;
-	packet.answer = EK_ANSWER_NONE;
-	packet.answer_mtu = 0;
-	packet.answer_sequence_be = 0;
-	switch (cut ? EK_PARSED : ek_parse(skb, &packet, family)) {
+	packet->outward = outward;
+	packet->server = EK_NO_SERVER;
+	packet->answer = EK_ANSWER_NONE;
+	packet->answer_mtu = 0;
+	packet->answer_sequence_be = 0;
+	switch (cut ? EK_PARSED : ek_parse(skb, packet, family)) {
 	case EK_PARSED:
-		if (cut && !ek_parse_fragment(skb, &packet, family))
+		if (!cut)
+			break;
+		if (!ek_parse_fragment(skb, packet, family))
 			return EK_LEAVE;
+		if (packet->server != EK_NO_SERVER)
+			return ek_continue(skb, packet, EK_PROGRAM_FORWARD);
 		break;
 	case EK_PARSED_FRAGMENT:
-		/* What the machine itself sends is cut only after it was routed. */
-		if (!outward)
-			bpf_tail_call(skb, &programs, family == EK_IPV4 ? EK_PROGRAM_FRAGMENT : EK_PROGRAM_FRAGMENT6);
-		return EK_LEAVE;
+		return ek_apart(skb, outward, family == EK_IPV4 ? EK_PROGRAM_FRAGMENT : EK_PROGRAM_FRAGMENT6);
 	case EK_PARSED_ICMP:
-		if (!outward)
-			bpf_tail_call(skb, &programs, family == EK_IPV4 ? EK_PROGRAM_ICMP : EK_PROGRAM_ICMP6);
-		return EK_LEAVE;
+		return ek_apart(skb, outward, family == EK_IPV4 ? EK_PROGRAM_ICMP : EK_PROGRAM_ICMP6);
 	default:
 		return EK_LEAVE;
 	}
 	now = bpf_ktime_get_coarse_ns();
-	ek_connection_key(&key, &packet, family);
+	ek_connection_key(&key, packet, family);
 	if (set->features & EK_FEATURE_NAT) {
-		interface = packet.interface & 63;
+		interface = packet->interface & 63;
 		backward = bpf_map_lookup_elem(&directions, &interface);
 		guess = backward ? *backward : 0;
 		if (family == EK_IPV4) {
-			reply_key.four.server_be = packet.source.word_be[0];
-			reply_key.four.client_be = packet.destination.word_be[0];
-			reply_key.four.server_port_be = packet.source_port_be;
-			reply_key.four.client_port_be = packet.destination_port_be;
-			reply_key.four.protocol = packet.protocol;
+			reply_key.four.server_be = packet->source.word_be[0];
+			reply_key.four.client_be = packet->destination.word_be[0];
+			reply_key.four.server_port_be = packet->source_port_be;
+			reply_key.four.client_port_be = packet->destination_port_be;
+			reply_key.four.protocol = packet->protocol;
 			__builtin_memset(reply_key.four.pad, 0, 3);
 		} else {
-			reply_key.six.server = packet.source;
-			reply_key.six.client = packet.destination;
-			reply_key.six.server_port_be = packet.source_port_be;
-			reply_key.six.client_port_be = packet.destination_port_be;
-			reply_key.six.protocol = packet.protocol;
+			reply_key.six.server = packet->source;
+			reply_key.six.client = packet->destination;
+			reply_key.six.server_port_be = packet->source_port_be;
+			reply_key.six.client_port_be = packet->destination_port_be;
+			reply_key.six.protocol = packet->protocol;
 			__builtin_memset(reply_key.six.pad, 0, 3);
 		}
 	}
@@ -96,7 +107,7 @@ static __always_inline int ek_handle(struct __sk_buff *skb, const __u32 family, 
 		if (reply) {
 			if (!guess)
 				*backward = 1;
-			return ek_from_server(skb, &packet, family, reply, now);
+			return ek_from_server(skb, packet, family, reply, now);
 		}
 		if (guess) {
 			connection = ek_connection_find(&key, family);
@@ -105,8 +116,8 @@ static __always_inline int ek_handle(struct __sk_buff *skb, const __u32 family, 
 		}
 	}
 	if (connection)
-		return ek_from_client(skb, &packet, family, &key, connection, now);
-	return ek_unknown(skb, &packet, set->features);
+		return ek_from_client(skb, packet, family, &key, connection, now);
+	return ek_unknown(skb, packet, set->features);
 }
 
 SEC("tc") int ingress(struct __sk_buff *skb)
@@ -204,6 +215,7 @@ SEC("tc") int forward(struct __sk_buff *skb)
 	server = bpf_map_lookup_elem(&servers, &number);
 	if (!server)
 		return EK_DROP;
+	ek_fragment_alone(skb, packet);
 	if (packet->family == EK_IPV4)
 		return ek_to_server(skb, packet, EK_IPV4, number, server, server->method,
 				    server->port_be ? server->port_be : packet->destination_port_be, NULL, now);
@@ -211,24 +223,57 @@ SEC("tc") int forward(struct __sk_buff *skb)
 			    server->port_be ? server->port_be : packet->destination_port_be, NULL, now);
 }
 
+static __always_inline int ek_as_seen(struct __sk_buff *skb, const struct ek_packet *packet, int verdict)
+{
+	return packet->outward ? ek_mark_sent(skb, verdict) : verdict;
+}
+
+static __always_inline int ek_handle_icmp(struct __sk_buff *skb, const __u32 family)
+{
+	struct ek_packet *packet = ek_packet();
+
+	return packet ? ek_as_seen(skb, packet, ek_icmp(skb, packet, family)) : EK_DROP;
+}
+
 SEC("tc") int icmp(struct __sk_buff *skb)
 {
-	return ek_relay(skb, EK_IPV4);
+	return ek_handle_icmp(skb, EK_IPV4);
 }
 
 SEC("tc") int icmp6(struct __sk_buff *skb)
 {
-	return ek_relay(skb, EK_IPV6);
+	return ek_handle_icmp(skb, EK_IPV6);
+}
+
+SEC("tc") int tunnel_error(struct __sk_buff *skb)
+{
+	struct ek_packet *packet = ek_packet();
+
+	return packet ? ek_tunnel_error(skb, packet) : EK_DROP;
+}
+
+static __always_inline int ek_handle_fragment(struct __sk_buff *skb, const __u32 family)
+{
+	struct ek_packet *packet = ek_packet();
+
+	return packet ? ek_as_seen(skb, packet, ek_handle(skb, family, packet->outward, 1)) : EK_DROP;
 }
 
 SEC("tc") int fragment(struct __sk_buff *skb)
 {
-	return ek_handle(skb, EK_IPV4, 0, 1);
+	return ek_handle_fragment(skb, EK_IPV4);
 }
 
 SEC("tc") int fragment6(struct __sk_buff *skb)
 {
-	return ek_handle(skb, EK_IPV6, 0, 1);
+	return ek_handle_fragment(skb, EK_IPV6);
+}
+
+SEC("tc") int split(struct __sk_buff *skb)
+{
+	struct ek_packet *packet = ek_packet();
+
+	return packet ? ek_split(skb, packet) : EK_DROP;
 }
 
 SEC("tc") int answer(struct __sk_buff *skb)

@@ -61,6 +61,35 @@ static __always_inline int ek_answer(struct __sk_buff *skb, struct ek_packet *pa
 	return ek_continue(skb, packet, EK_PROGRAM_ANSWER);
 }
 
+/* Too big for the way ahead: cut where that is allowed, else answered. */
+static __always_inline int ek_too_big(struct __sk_buff *skb, struct ek_packet *packet, const __u32 family, __u32 mtu)
+{
+	ek_reason(EK_REASON_TOO_BIG);
+	packet->answer = EK_ANSWER_TOO_BIG;
+	packet->answer_mtu = mtu;
+	return ek_continue(skb, packet,
+			   family == EK_IPV4 && !packet->dont_fragment ? EK_PROGRAM_SPLIT : EK_PROGRAM_ANSWER);
+}
+
+/* A packet for the balancer itself goes in over lo, and to lo's hardware address: it now comes from an address of this
+ * machine, which is accepted nowhere else (accept_local). */
+static __always_inline int ek_to_own(struct __sk_buff *skb)
+{
+	__u8 zeros[12] = {};
+
+	if (bpf_skb_store_bytes(skb, 0, zeros, sizeof(zeros), 0))
+		return ek_drop(EK_REASON_NO_MEMORY);
+	return bpf_redirect(EK_LOOPBACK, BPF_F_INGRESS);
+}
+
+/* Bytes that the first fragment has already counted: the headers of a later one. */
+static __always_inline __u32 ek_repeated(const struct ek_packet *packet, const __u32 family)
+{
+	if (packet->transport)
+		return 0;
+	return family == EK_IPV4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr) + 8;
+}
+
 /* To the real server, by `method`. `own`: the source that it is to see instead of the packet's, or NULL. */
 static __always_inline int ek_to_server(struct __sk_buff *skb, struct ek_packet *packet, const __u32 family, __u32 number,
 					const struct ek_server *server, __u32 method, __u16 port_be,
@@ -90,16 +119,14 @@ static __always_inline int ek_to_server(struct __sk_buff *skb, struct ek_packet 
 		room = route->mtu;
 		if (method == EK_TUN)
 			room -= ek_tunnel_overhead(server->family);
-		if (packet->bytes > room && packet->largest > room) {
-			ek_reason(EK_REASON_TOO_BIG);
-			return ek_answer(skb, packet, EK_ANSWER_TOO_BIG, room);
-		}
+		if (packet->bytes > room && packet->largest > room)
+			return ek_too_big(skb, packet, family, room);
 	} else {
 		hop = 0;
 	}
 	if (server->flags & EK_SERVER_LIVE && (counted = ek_counters(number))) {
-		counted->packets_in++;
-		counted->bytes_in += packet->bytes;
+		counted->packets_in += !!packet->transport;
+		counted->bytes_in += packet->bytes - ek_repeated(packet, family);
 	}
 	if (method == EK_NAT) {
 		/* A packet from outside to 127/8 would be taken for the machine's own (ip_vs_nat_xmit). */
@@ -142,7 +169,7 @@ static __always_inline int ek_from_client(struct __sk_buff *skb, struct ek_packe
 		return ek_continue(skb, packet, EK_PROGRAM_RENEW);
 	if (connection->last_ns != now)
 		connection->last_ns = now;
-	if (packet->protocol == IPPROTO_TCP) {
+	if (packet->protocol == IPPROTO_TCP && packet->transport) {
 		event = ek_event(packet->tcp_flags);
 		if (event != EK_EVENT_ACK || state != EK_ESTABLISHED) {
 			if (event == EK_EVENT_SYN && ek_is_closing(state) && !(connection->flags & EK_CONNECTION_CONTROLLED))
@@ -229,10 +256,8 @@ static __always_inline int ek_from_server(struct __sk_buff *skb, struct ek_packe
 				ek_reason(EK_REASON_TTL_EXCEEDED);
 				return ek_answer(skb, packet, EK_ANSWER_TIME_EXCEEDED, 0);
 			}
-			if (packet->bytes > route->mtu && packet->largest > route->mtu) {
-				ek_reason(EK_REASON_TOO_BIG);
-				return ek_answer(skb, packet, EK_ANSWER_TOO_BIG, route->mtu);
-			}
+			if (packet->bytes > route->mtu && packet->largest > route->mtu)
+				return ek_too_big(skb, packet, family, route->mtu);
 		} else if (route->kind == EK_ROUTE_UNREACHABLE) {
 			return ek_drop(EK_REASON_NO_ROUTE);
 		} else {
@@ -240,8 +265,8 @@ static __always_inline int ek_from_server(struct __sk_buff *skb, struct ek_packe
 		}
 	}
 	if (server->flags & EK_SERVER_LIVE && (counted = ek_counters(number))) {
-		counted->packets_out++;
-		counted->bytes_out += packet->bytes;
+		counted->packets_out += !!packet->transport;
+		counted->bytes_out += packet->bytes - ek_repeated(packet, family);
 	}
 	if (!(reply->flags & EK_REPLY_OWN)) {
 		if (!ek_rewrite(skb, packet, family, EK_SOURCE, &reply->virtual, reply->virtual_port_be, hop))
@@ -257,14 +282,7 @@ static __always_inline int ek_from_server(struct __sk_buff *skb, struct ek_packe
 	}
 	if (packet->interface == EK_LOOPBACK || packet->outward)
 		return EK_LEAVE;
-	/* It now comes from an address of this machine, which only lo may do (accept_local), to lo's hardware address. */
-	{
-		__u8 zeros[12] = {};
-
-		if (bpf_skb_store_bytes(skb, 0, zeros, sizeof(zeros), 0))
-			return ek_drop(EK_REASON_NO_MEMORY);
-	}
-	return bpf_redirect(EK_LOOPBACK, BPF_F_INGRESS);
+	return ek_to_own(skb);
 }
 
 #endif

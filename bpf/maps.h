@@ -188,6 +188,13 @@ struct {
 	__type(value, __u32);
 } directions SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct ek_address);
+	__type(value, struct ek_learned_mtu);
+} learned_mtus SEC(".maps");
+
 /* The three that only user space reads and writes (structs.h says what for). */
 
 struct {

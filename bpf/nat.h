@@ -97,7 +97,9 @@ static __attribute__((noinline)) int ek_rewrite6(struct __sk_buff *skb, __u32 of
 	if (bpf_skb_load_bytes(skb, offset, &old, sizeof(old)))
 		return 0;
 	difference = bpf_csum_diff((__be32 *)&old, sizeof(old), (__be32 *)&new, sizeof(new), 0);
-	if (check && bpf_l4_csum_replace(skb, check, 0, difference, BPF_F_PSEUDO_HDR | ipv6_checksum_flag | udp))
+	if (!check)
+		return !bpf_skb_store_bytes(skb, offset, &new, sizeof(new), BPF_F_RECOMPUTE_CSUM);
+	if (bpf_l4_csum_replace(skb, check, 0, difference, BPF_F_PSEUDO_HDR | ipv6_checksum_flag | udp))
 		return 0;
 	return !bpf_skb_store_bytes(skb, offset, &new, sizeof(new), 0);
 }

@@ -33,6 +33,8 @@ int egress6(struct __sk_buff *skb);
 int birth(struct __sk_buff *skb);
 int icmp6(struct __sk_buff *skb);
 int fragment6(struct __sk_buff *skb);
+int tunnel_error(struct __sk_buff *skb);
+int split(struct __sk_buff *skb);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -67,6 +69,8 @@ struct {
 		[EK_PROGRAM_BIRTH] = (void *)&birth,
 		[EK_PROGRAM_ICMP6] = (void *)&icmp6,
 		[EK_PROGRAM_FRAGMENT6] = (void *)&fragment6,
+		[EK_PROGRAM_TUNNEL_ERROR] = (void *)&tunnel_error,
+		[EK_PROGRAM_SPLIT] = (void *)&split,
 	},
 };
 

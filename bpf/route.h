@@ -109,8 +109,14 @@ static __attribute__((noinline)) int ek_renew_server_route(struct __sk_buff *skb
 							    const struct ek_server *server, __u32 number)
 {
 	ek_find_route(skb, route, &server->address, server->family, server->flags & EK_SERVER_LOCAL);
-	if (route->kind == EK_ROUTE_FORWARD)
+	if (route->kind == EK_ROUTE_FORWARD) {
+		struct ek_address address = server->address;
+		struct ek_learned_mtu *learned = bpf_map_lookup_elem(&learned_mtus, &address);
+
 		ek_route_source(skb, route, &server->address, server->family);
+		if (learned && learned->mtu < route->mtu && learned->until_ns > route->until_ns)
+			route->mtu = learned->mtu;
+	}
 	ek_sample_later(number);
 	return 0;
 }

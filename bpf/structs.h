@@ -316,6 +316,13 @@ struct ek_reply {
 	__u32 pad2;
 };
 
+/* Value of `learned_mtus`, by a server's address: what a router on the way there said that it carries. */
+struct ek_learned_mtu {
+	__u64 until_ns;
+	__u32 mtu;
+	__u32 pad;
+};
+
 enum ek_feature {
 	EK_FEATURE_SERVICES = 0x1, /* there are services or connections. 0: the programs let everything pass at once */
 	EK_FEATURE_NAT = 0x2,      /* replies must be looked for (NAT servers, or the balancer's own DR and TUN traffic) */
@@ -388,6 +395,8 @@ enum ek_program {
 	EK_PROGRAM_EGRESS6 = 24,
 	EK_PROGRAM_ICMP6 = 26,
 	EK_PROGRAM_FRAGMENT6 = 27,
+	EK_PROGRAM_TUNNEL_ERROR = 28, /* an ICMP error about a tunnel arrived */
+	EK_PROGRAM_SPLIT = 29,        /* cut the packet, which is too big: answer_mtu */
 	EK_PROGRAM_BIRTH = 25, /* a server was chosen: make the connection */
 	EK_PROGRAMS = 32,
 };
@@ -398,6 +407,7 @@ enum ek_answer {
 	EK_ANSWER_TIME_EXCEEDED,
 	EK_ANSWER_TOO_BIG,          /* next-hop MTU in answer_mtu */
 	EK_ANSWER_RESET,            /* sequence number in answer_sequence_be */
+	EK_ANSWER_HOST_UNREACHABLE, /* only about tunnels */
 };
 
 /*
@@ -430,7 +440,7 @@ struct ek_packet {
 	__u32 answer;    /* enum ek_answer */
 	__u32 answer_mtu;
 	__u32 answer_sequence_be;
-	__u32 outward; /* 1: seen by `egress` */
+	__u32 outward; /* 1: seen by `egress`; set for the programs of fragments and of ICMP too */
 	__u32 dont_fragment;
 	__u32 service_mark;    /* of the key under which the service was found: 0 if not by its mark */
 	__u16 service_port_be; /* of that key: 0 with a mark or for all ports */
