@@ -190,6 +190,16 @@ test("a stop removes the virtual servers; a killed daemon's are cleared by --flu
   assert.doesNotMatch(await list(), /10\.0\.0\.10:80/);
 });
 
+test("a table size that comes too late is said", async () => {
+  const sized = (size: number) => `global_defs {\n connection_table_size ${size}\n}\n${virtual(80, BOTH)}`;
+  await using daemon = await DirectorDaemon.start(sized(2048));
+  assert.equal((await daemon.director()).table.capacity, 2048);
+  assert.doesNotMatch(daemon.program.output, /connection tables hold/);
+  daemon.write(sized(4096));
+  assert.match((await daemon.command("reload")).stdout, /applied/);
+  await daemon.program.sees(/The connection tables hold 2048 connections each; connection_table_size 4096/);
+});
+
 test("a second daemon in the same network is refused and says who is there", async () => {
   await using daemon = await DirectorDaemon.start(virtual(80, BOTH));
   const second = daemon.balancer.start([EVENKEEL, "run", "-f", daemon.file, "--socket", `${daemon.socket}.2`]);

@@ -30,6 +30,7 @@ const ASK_AGAIN_MS = 50;
 
 export class LayerFour {
   readonly #plane: OpenedPlane;
+  readonly #log: Log;
   readonly #interfaces: Interfaces;
   readonly #servers: VirtualServers;
 
@@ -51,6 +52,7 @@ export class LayerFour {
 
   private constructor(plane: OpenedPlane, { configuration, flush, log, publish }: LayerFourOptions) {
     this.#plane = plane;
+    this.#log = log;
     if (flush) plane.flush();
     this.#interfaces = new Interfaces({
       onChange: ({ kind }) => this.#interfaceChanged(kind),
@@ -66,10 +68,12 @@ export class LayerFour {
       localAddresses: () => this.#localAddresses(),
     });
     plane.exclusively(() => this.#servers.start());
+    this.#compareSize(configuration);
   }
 
   reconfigure(configuration: DirectorConfiguration): void {
     this.#plane.exclusively(() => this.#servers.reconfigure(configuration));
+    this.#compareSize(configuration);
   }
 
   drain(order: DrainOrder): Result<DrainedServer, string> {
@@ -90,6 +94,17 @@ export class LayerFour {
   }
 
   #stopped = false;
+
+  /** Tables keep the size that they were made with. */
+  #compareSize({ global: { connectionTableSize: wanted } }: DirectorConfiguration): void {
+    const { capacity } = this.#plane.table();
+    if (wanted === undefined || wanted === capacity) return;
+    this.#log.write(
+      "warning",
+      `The connection tables hold ${capacity} connections each; connection_table_size ${wanted} counts for tables that are ` +
+        "made anew, when no service and no connection is left",
+    );
+  }
 
   #interfaceChanged(kind: string): void {
     if (kind !== "link-removed") this.#plane.attachMissing();
