@@ -34,7 +34,7 @@ export async function main(name: string, words: readonly string[]): Promise<void
         opened ??= openPlane({ role: "command", say: (text) => process.stderr.write(`${text}\n`) });
         return opened;
       } catch (error) {
-        if (error instanceof PlaneUnavailable && error.reason === "permission")
+        if (error instanceof PlaneUnavailable && error.reason === "permission" && process.getuid?.() !== 0)
           return "Permission denied (you must be root)";
         const expected = [PlaneUnavailable, SystemError, BpfLoadError].some((kind) => error instanceof kind);
         if (!expected || !(error instanceof Error)) throw error;

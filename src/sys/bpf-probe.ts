@@ -56,11 +56,7 @@ export function probeBpf(): readonly BpfFeature[] {
     let clsact: BpfFeature;
     let helpers: BpfFeature[];
     try {
-      helpers = HELPERS.map(({ name, helper, needed, words, since }) => {
-        const present = addon.bpfProbeHelper(SCHEDULER_PROGRAM, helper);
-        const lack = `${linux} has no ${words}; ${needed ? `layer 4 needs Linux ${since} or later` : `Linux ${since} has`}`;
-        return { name, present, needed, says: present ? `${linux} has ${words}` : lack };
-      });
+      helpers = judgeHelpers(linux, (helper) => addon.bpfProbeHelper(SCHEDULER_PROGRAM, helper));
       clsact = probeClsact(program);
     } catch (error) {
       if (!(error instanceof Error && "code" in error && error.code === "ENOLIBBPF")) throw error;
@@ -79,6 +75,15 @@ export function probeBpf(): readonly BpfFeature[] {
   } finally {
     addon.close(program);
   }
+}
+
+/** @param linux with its release, for people. @param has the helper with this number */
+export function judgeHelpers(linux: string, has: (helper: number) => boolean): BpfFeature[] {
+  return HELPERS.map(({ name, helper, needed, words, since }) => {
+    const present = has(helper);
+    const lack = `${linux} has no ${words}; ${needed ? `layer 4 needs Linux ${since} or later` : `Linux ${since} has`}`;
+    return { name, present, needed, says: present ? `${linux} has ${words}` : lack };
+  });
 }
 
 /** Why layer 4 cannot work here, in one sentence; undefined when it can. */

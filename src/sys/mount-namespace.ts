@@ -18,6 +18,8 @@ export function endsWith(folder: string): readonly number[] | undefined {
     line.push(outside);
     outside = parentOf(outside);
   }
+  // Then it is the machine's, or the container's.
+  if (process.pid !== 1 && line.includes(1)) return undefined;
   const inside = processes().filter((pid) => namespaceOf(pid) === namespace);
   if (inside.some((pid) => !line.includes(pid))) return undefined;
   // nsfs, as `unshare --mount=FILE` binds it.

@@ -207,3 +207,38 @@ test("a second daemon in the same network is refused and says who is there", asy
   assert.match(second.output, /runs as the director of this network namespace already/);
   assert.deepEqual(await daemon.pages(2), { rs1: 1, rs2: 1 });
 });
+
+test("a daemon killed in the middle of a reload leaves what the next one puts right, wherever it was cut", async () => {
+  const ports = Array.from({ length: 24 }, (_, index) => 1000 + index);
+  const services = (first: number, count: number) =>
+    ports
+      .slice(first, first + count)
+      .map((port) => `TCP ${VIP}:${port}`)
+      .toSorted();
+  const configuration = (first: number, count: number) =>
+    ports
+      .slice(first, first + count)
+      .map((port) => virtual(port, BOTH, "alpha"))
+      .join("");
+  await using daemon = await DirectorDaemon.start(virtual(7, BOTH) + configuration(0, 12));
+  await daemon.program.sees(/TCP connection to \[10\.1\.1\.2\]:tcp:7 success/);
+  const talk = await conversation(daemon);
+  const listed = async () =>
+    [...(await daemon.balancer.run(EVENKEEL, "ipvsadm", "-Ln")).matchAll(/^(TCP) {2}(\S+)/gm)]
+      .map(([, protocol, name]) => `${protocol} ${name}`)
+      .toSorted();
+  for (const [round, delay] of [0, 15, 40, 120].entries()) {
+    const [first, count] = round % 2 === 0 ? [8, 16] : [0, 12];
+    daemon.write(virtual(7, BOTH) + configuration(first, count));
+    daemon.program.kill("SIGHUP");
+    await new Promise((resolve) => setTimeout(resolve, delay));
+    const family = tree(daemon.program.pid);
+    signalTree(daemon.program.pid, "SIGKILL");
+    await gone(family);
+    assert.equal(await talk.say(`cut after ${delay} ms`), `cut after ${delay} ms`);
+    await daemon.run();
+    const expected = [...services(first, count), `TCP ${VIP}:7`].toSorted();
+    await until("exactly what is configured is there", async () => `${await listed()}` === `${expected}`);
+    assert.equal(await talk.say("and on"), "and on");
+  }
+});

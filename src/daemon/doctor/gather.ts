@@ -5,6 +5,7 @@ import { release } from "node:os";
 import { type IpAddress, parseIp } from "../../base/ip.ts";
 import { milliseconds } from "../../base/time.ts";
 import { probeBpf } from "../../sys/bpf-probe.ts";
+import { missingCapabilities } from "../../sys/capabilities.ts";
 import { readInterfaces } from "../../sys/interfaces.ts";
 import { runCommand } from "../../sys/run-command.ts";
 import { look } from "../real/agent.ts";
@@ -69,20 +70,12 @@ const output = (said: Said): string | undefined =>
 function machine(nft: Said): MachineFacts {
   return {
     release: release(),
-    missingCapabilities: missingCapabilities(ifThere("/proc/self/status", (text) => text) ?? ""),
+    missingCapabilities: missingCapabilities(["CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_SYS_ADMIN"]),
     bpf: attemptText(() => probeBpf()),
     ioUring: ioUring(),
     nftables: nft === "missing" ? "missing" : "output" in nft ? "works" : nft,
     ipForward: netSysctl("ipv4/ip_forward") === 1,
   };
-}
-
-/** linux/capability.h. */
-const CAPABILITIES = { CAP_NET_ADMIN: 12n, CAP_NET_RAW: 13n, CAP_SYS_ADMIN: 21n } as const;
-
-function missingCapabilities(status: string): string[] {
-  const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0"}`);
-  return Object.entries(CAPABILITIES).flatMap(([name, bit]) => ((effective >> bit) & 1n ? [] : [name]));
 }
 
 /** kernel.io_uring_disabled, from Linux 6.6; the list of a socket's kinds of io_uring is nowhere to be read. */

@@ -10,6 +10,7 @@ import { dirname } from "node:path";
 import { SystemError } from "../../sys/addon.ts";
 import { bpfProblem, probeBpf } from "../../sys/bpf-probe.ts";
 import { ensureBpffs, passingBpffs } from "../../sys/bpffs.ts";
+import { type CapabilityName, missingCapabilities } from "../../sys/capabilities.ts";
 import { tryLockFile } from "../../sys/lock-file.ts";
 import { ChangeLock } from "./change-lock.ts";
 import { type OpenedPlane, type PlaneOptions, PlaneUnavailable } from "./opened-plane.ts";
@@ -25,11 +26,11 @@ export { type OpenedPlane, type PlaneOptions, PlaneUnavailable } from "./opened-
  */
 export function openPlane(options: PlaneOptions): OpenedPlane {
   const refuse = (error: unknown): never => {
-    throw isPermission(error)
-      ? new PlaneUnavailable("permission", "the data plane needs root", { cause: error })
-      : error;
+    throw isPermission(error) ? new PlaneUnavailable("permission", whatIsMissing(), { cause: error }) : error;
   };
   try {
+    // A change that fails half-way for want of a right would be worse than none.
+    if (missingCapabilities(NEEDED).length > 0) throw new PlaneUnavailable("permission", whatIsMissing());
     const place = planePlace(options.directory, options.object);
     mkdirSync(dirname(place.lock), { recursive: true, mode: 0o755 });
     const held = options.role === "daemon" ? holdAsDaemon(place.daemon) : undefined;
@@ -82,10 +83,24 @@ function holdAsDaemon(path: string): Disposable {
   const held = tryLockFile(path);
   if (held === undefined) {
     const pid = readFileSync(path, "utf8").trim();
-    throw new PlaneUnavailable("held", `process ${pid} runs as the director of this network namespace already`);
+    throw new PlaneUnavailable(
+      "held",
+      `process ${pid} runs as the director of this network namespace already; stop it first, or tell it to reload`,
+    );
   }
   writeFileSync(path, `${process.pid}\n`);
   return held;
+}
+
+const NEEDED: readonly CapabilityName[] = ["CAP_BPF", "CAP_PERFMON", "CAP_NET_ADMIN"];
+
+/** CAP_SYS_ADMIN: to mount a bpffs. */
+function whatIsMissing(): string {
+  if (process.getuid?.() !== 0) return "the data plane needs root";
+  const missing = missingCapabilities([...NEEDED, "CAP_SYS_ADMIN"]);
+  return missing.length === 0
+    ? (bpfProblem(probeBpf()) ?? "the kernel refuses the data plane; a sandbox may forbid it")
+    : `the data plane needs ${new Intl.ListFormat("en").format(missing)}, which this process lacks`;
 }
 
 function isPermission(error: unknown): boolean {
