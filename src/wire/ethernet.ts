@@ -8,6 +8,7 @@ const field = { destination: 0, source: 6, etherType: 12, payload: 14 } as const
 
 export const ETHERTYPE_IPV4 = 0x0800;
 export const ETHERTYPE_ARP = 0x0806;
+export const ETHERTYPE_IPV6 = 0x86dd;
 
 export interface EthernetFrame {
   readonly destination: MacAddress;

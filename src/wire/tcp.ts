@@ -1,7 +1,7 @@
-/** TCP segments (RFC 9293 §3.1) over IPv4, as far as a handshake needs them: header, flags, the MSS option. No data. */
+/** TCP segments (RFC 9293 §3.1) over IPv4 or IPv6, as far as a handshake needs them: header, flags, the MSS option. No data. */
 
 import { ByteReader, ByteWriter } from "../base/bytes.ts";
-import { type Ipv4Address, ipToBytes } from "../base/ip.ts";
+import { type IpAddress, ipToBytes } from "../base/ip.ts";
 import { fail, ok, type Result } from "../base/result.ts";
 import { internetChecksum } from "./checksum.ts";
 
@@ -23,10 +23,10 @@ export interface TcpHeader {
   readonly window: number;
 }
 
-/** `maximumSegment`: the MSS option, on a SYN. */
+/** `source` and `destination`, of one family, are for the checksum. `maximumSegment`: the MSS option, on a SYN. */
 export function encodeTcp(
-  source: Ipv4Address,
-  destination: Ipv4Address,
+  source: IpAddress,
+  destination: IpAddress,
   header: TcpHeader,
   maximumSegment?: number,
 ): Uint8Array {
@@ -41,7 +41,8 @@ export function encodeTcp(
     .u16(header.window)
     .u32(0);
   if (maximumSegment !== undefined) writer.u8(MSS.kind).u8(MSS.length).u16(maximumSegment);
-  const pseudo = new ByteWriter(12).put(ipToBytes(source)).put(ipToBytes(destination)).u16(PROTOCOL_TCP).u16(length);
+  // RFC 8200 §8.1; the sum over that of IPv4 (RFC 9293 §3.1) is the same.
+  const pseudo = new ByteWriter(40).put(ipToBytes(source)).put(ipToBytes(destination)).u32(length).u32(PROTOCOL_TCP);
   writer.setU16(CHECKSUM_AT, internetChecksum(pseudo.done(), writer.done()));
   return writer.done();
 }

@@ -69,6 +69,9 @@ function completeRealServer(
   if (method !== "nat" && draft.port !== undefined) checkPort(draft, draft.port, served, report);
   const server = { address, port: draft.port ?? served.port };
   const context = { settings: inherited(settings, draft.settings), server, ssl };
+  const checkers = draft.checkers.map((checker) => checker(context)).filter((checker) => checker !== undefined);
+  if (checkers.some((checker) => "connection" in checker && checker.connection.path === "data_plane"))
+    checkPath(draft, served, report);
   return {
     key: { address, port },
     settings: {
@@ -83,8 +86,34 @@ function completeRealServer(
     notifyUp: draft.notifyUp,
     notifyDown: draft.notifyDown,
     smtpAlert: draft.smtpAlert ?? alerts.realServer,
-    checkers: draft.checkers.map((checker) => checker(context)).filter((checker) => checker !== undefined),
+    checkers,
   };
+}
+
+/** Where `check_path data_plane` has no other path to look at, and where it cannot (daemon/director/probes/data-path.ts). */
+function checkPath({ at, address, method: own }: RealServerDraft, { services }: ServedService, report: Report): void {
+  const { method, tunnel } = own ?? NAT;
+  const service = services.find((one) => one.kind === "address");
+  if (method === "nat") {
+    const message = `check_path data_plane: with NAT the check of ${address} goes the way of the traffic anyway`;
+    report.note("keepalived/no-effect", at, message);
+    return;
+  }
+  const cause =
+    service === undefined
+      ? "a service by firewall mark has no address to ask for"
+      : service.protocol === "udp"
+        ? "UDP is not looked at"
+        : tunnel.type !== "ipip"
+          ? `tunnels of type ${tunnel.type} are not looked at`
+          : familyOf(service.address) !== familyOf(address)
+            ? "tunnels between IPv4 and IPv6 are not looked at"
+            : service.port === 0
+              ? "a service of all ports has none to ask for"
+              : undefined;
+  if (cause === undefined) return;
+  const message = `check_path data_plane: ${cause}: ${address} itself is checked`;
+  report.warning("keepalived/not-implemented", at, message, "Write check_path direct to be told no more");
 }
 
 /** DR and TUN send packets on as they are: their port is the service's. */

@@ -263,6 +263,34 @@ test("a misspelt scheduler or method comes with what was meant", () => {
   assert.equal(helpOf("lb_kind dr"), "Did you mean 'DR'?");
 });
 
+test("check_path data_plane says where there is no other path to look at", () => {
+  const said = (head: string, lines: string, server: string) =>
+    loadText(
+      `virtual_server ${head} {\nlb_algo rr\n${lines}\ncheck_path data_plane\n${server} {\nTCP_CHECK {\nconnect_port 80\n}\n}\n}`,
+    ).said;
+  const v4 = "real_server 10.0.1.1 80";
+  const message = (what: string, address = "10.0.1.1") =>
+    `warning not-implemented: check_path data_plane: ${what}: ${address} itself is checked`;
+  assert.deepEqual(said("10.0.0.1 80", "lb_kind DR\nprotocol TCP", v4), []);
+  assert.deepEqual(said("fd00::1 80", "lb_kind TUN\nprotocol TCP", "real_server fd00::2 80"), []);
+  assert.deepEqual(said("10.0.0.1 80", "lb_kind NAT\nprotocol TCP", v4), [
+    "6:13 note no-effect: check_path data_plane: with NAT the check of 10.0.1.1 goes the way of the traffic anyway",
+  ]);
+  assert.deepEqual(said("10.0.0.1 80", "lb_kind DR\nprotocol UDP", v4), [`6:13 ${message("UDP is not looked at")}`]);
+  assert.deepEqual(said("10.0.0.1 80", "lb_kind TUN type gre\nprotocol TCP", v4), [
+    `6:13 ${message("tunnels of type gre are not looked at")}`,
+  ]);
+  assert.deepEqual(said("fd00::1 80", "lb_kind TUN\nprotocol TCP", v4), [
+    `6:13 ${message("tunnels between IPv4 and IPv6 are not looked at")}`,
+  ]);
+  assert.deepEqual(said("fwmark 3", "lb_kind DR", "real_server 10.0.1.1"), [
+    `5:13 ${message("a service by firewall mark has no address to ask for")}`,
+  ]);
+  assert.deepEqual(said("10.0.0.1", "lb_kind DR\nprotocol TCP\npersistence_timeout 9", "real_server 10.0.1.1"), [
+    `7:13 ${message("a service of all ports has none to ask for")}`,
+  ]);
+});
+
 test("mail goes nowhere without smtp_server, and not to what is no address", () => {
   const mail = (lines: string) => loadText(`global_defs {\n${lines}\n}\n${virtualServer("")}`);
   const without = mail("notification_email {\nops@example.net\n}");

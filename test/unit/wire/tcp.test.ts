@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { Ipv4Address } from "../../../src/base/ip.ts";
+import type { Ipv4Address, Ipv6Address } from "../../../src/base/ip.ts";
 import { decodeTcp, encodeTcp, tcpFlag } from "../../../src/wire/tcp.ts";
 
 const [from, to] = ["192.168.1.101", "192.168.1.10"] as Ipv4Address[];
@@ -30,6 +30,16 @@ test("a SYN has the bytes and the checksum that the kernel sends", () => {
     ...Array.from({ length: 12 }, (_, i) => ((bytes[2 * i] ?? 0) << 8) | (bytes[2 * i + 1] ?? 0)),
   ];
   const sum = all.reduce((total, word) => total + word, 0);
+  assert.equal((sum & 0xffff) + (sum >>> 16), 0xffff);
+});
+
+test("over IPv6 the checksum covers its longer addresses", () => {
+  const [one, two] = ["fd00::1", "fd00::2"] as Ipv6Address[];
+  assert.ok(one !== undefined && two !== undefined);
+  const header = { sourcePort: 1, destinationPort: 2, sequence: 3, acknowledgement: 0, flags: tcpFlag.syn, window: 4 };
+  const bytes = encodeTcp(one, two, header);
+  const words = Array.from({ length: 10 }, (_, i) => ((bytes[2 * i] ?? 0) << 8) | (bytes[2 * i + 1] ?? 0));
+  const sum = [0xfd00, 1, 0xfd00, 2, 6, 20, ...words].reduce((total, word) => total + word, 0);
   assert.equal((sum & 0xffff) + (sum >>> 16), 0xffff);
 });
 
