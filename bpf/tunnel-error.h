@@ -58,9 +58,13 @@ static __always_inline int ek_tell_client(struct __sk_buff *skb, struct ek_packe
 	ek_renew_route(skb, &route, &packet->source, family);
 	if (route.kind != EK_ROUTE_FORWARD)
 		return ek_drop(EK_REASON_NO_ROUTE);
-	if (family != outer_family &&
-	    bpf_skb_change_proto(skb, bpf_htons(family == EK_IPV4 ? ETH_P_IP : ETH_P_IPV6), 0))
-		return ek_drop(EK_REASON_NO_MEMORY);
+	if (family != outer_family) {
+		__u16 type_be = bpf_htons(family == EK_IPV4 ? ETH_P_IP : ETH_P_IPV6);
+
+		if (bpf_skb_change_proto(skb, type_be, 0) ||
+		    bpf_skb_store_bytes(skb, offsetof(struct ethhdr, h_proto), &type_be, sizeof(type_be), 0))
+			return ek_drop(EK_REASON_NO_MEMORY);
+	}
 	if (family == EK_IPV4) {
 		head_bytes = sizeof(struct iphdr);
 		ek_ip4_header(&head.ip.four, packet, sizeof(head.icmp) + size, IPPROTO_ICMP);

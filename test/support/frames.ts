@@ -26,6 +26,8 @@ export interface FrameOptions {
   /** UDP over IPv4 may go without. */
   readonly checksum?: boolean;
   readonly dontFragment?: boolean;
+  /** How much an ICMP error quotes; 60 when missing. */
+  readonly quotedBytes?: number;
 }
 
 export const FIN = 0x01;
@@ -53,7 +55,10 @@ export function icmpError(
   options: FrameOptions = {},
 ): Uint8Array {
   const version = isIpv6(ends.destination) ? 6 : 4;
-  const message = concatenate(new Uint8Array(8), quoted.subarray(ETHERNET_BYTES, ETHERNET_BYTES + 60));
+  const message = concatenate(
+    new Uint8Array(8),
+    quoted.subarray(ETHERNET_BYTES, ETHERNET_BYTES + (options.quotedBytes ?? 60)),
+  );
   const view = new DataView(message.buffer);
   message.set([type, code]);
   view.setUint32(4, rest);
