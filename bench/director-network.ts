@@ -18,7 +18,12 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 export const BPFFS = "/run/bench/bpf";
 
 /** On the cables. Real servers follow `FIRST_SERVER`, all of them with the server's hardware address. */
-export const ADDRESSES = { client: "10.1.0.2", inner: "10.1.0.1", outer: "10.2.0.1", server: "10.2.0.2" } as const;
+export const ADDRESSES = {
+  client: "10.1.0.2",
+  inner: "10.1.0.1",
+  outer: "10.2.0.1",
+  server: "10.2.0.2" as Ipv4Address,
+} as const;
 export const VIP = "10.9.0.1" as Ipv4Address;
 export const PORT = 80;
 const FIRST_SERVER = number("10.2.1.0");
@@ -27,11 +32,11 @@ const FIRST_CLIENT = number("10.1.1.0");
 const LENGTH = 100;
 /** bench/traffic.bpf.c: of flow 0. */
 const FIRST_PORT = 1024;
+const CLIENTS = 64;
 /** As many as a driver's poll hands over. */
 const BATCH = 64;
 /** In use at the same time, so that every server of a thousand is. */
 const FLOWS = 1_024;
-const CAPACITY = 1_200_000;
 /**
  * A sample in which the processor did something else for longer than this part of the time is taken again, as that may have
  * been our work (ksoftirqd). The kernel waits for itself when it sets a run up and takes it down.
@@ -111,7 +116,10 @@ export class DirectorNetwork implements AsyncDisposable {
       in0: { ...inner, farIndex: near.index, farMac: near.mac },
       out0: { ...outer, farIndex: far.index, farMac: far.mac },
     });
-    made.#know("in0", [dotted(FIRST_CLIENT)]);
+    made.#know(
+      "in0",
+      Array.from({ length: CLIENTS }, (_, index) => dotted(FIRST_CLIENT + index)),
+    );
     made.#know("out0", [ADDRESSES.server]);
     return made;
   }
@@ -119,30 +127,51 @@ export class DirectorNetwork implements AsyncDisposable {
   /** The kernel's own, to so many addresses in turn: no rules. */
   forward(targets: number): Way {
     this.#know("out0", serverAddresses(targets));
-    return this.#way({ target: dotted(FIRST_SERVER), targets, opening: ["ESTABLISHED"] }, undefined, []);
+    return this.#way({ target: dotted(FIRST_SERVER), targets, opening: ["ESTABLISHED"] }, undefined, () => {});
   }
 
   dnat(): Way {
+    const undo = this.translate(PORT);
+    // Of connections that it did not see beginning conntrack believes an ACK, not a SYN without an answer.
+    const answers = { target: ADDRESSES.server, targets: 1, first: 0, flows: FLOWS, reply: true };
+    return this.#way({ target: VIP, targets: 1, opening: ["ESTABLISHED"] }, () => answers, undo);
+  }
+
+  /** nft DNAT to the server; call what comes back to undo it. */
+  translate(port: number): () => void {
     const rules = `table ip bench {
       chain before {
         type nat hook prerouting priority dstnat
-        ip daddr ${VIP} tcp dport ${PORT} dnat to ${ADDRESSES.server}
+        ip daddr ${VIP} tcp dport ${port} dnat to ${ADDRESSES.server}
       }
     }`;
     this.#run(peerPath("nft"), ["-f", "-"], rules);
     // A network card would have looked at the checksums, which the generator leaves out.
     this.#run("sysctl", ["-qw", "net.netfilter.nf_conntrack_checksum=0"]);
-    // Of connections that it did not see beginning conntrack believes an ACK, not a SYN without an answer.
-    const answers = { target: ADDRESSES.server, targets: 1, first: 0, flows: FLOWS, reply: true };
-    return this.#way({ target: VIP, targets: 1, opening: ["ESTABLISHED"] }, () => answers, [
-      [peerPath("nft"), "delete", "table", "ip", "bench"],
-    ]);
+    return () => this.#run(peerPath("nft"), ["delete", "table", "ip", "bench"]);
+  }
+
+  /** Another cable between client and server, past the director. */
+  async back(client: string, server: string): Promise<void> {
+    await this.#network.link(
+      { node: this.client, interface: "back0", addresses: [`${client}/24`] },
+      { node: this.server, interface: "back0", addresses: [`${server}/24`] },
+    );
+    for (const node of [this.client, this.server]) {
+      for (const name of ["all", "default", "eth0", "back0"]) {
+        await node.run("sysctl", "-qw", `net.ipv4.conf.${name}.rp_filter=0`);
+      }
+    }
+  }
+
+  async noBack(): Promise<void> {
+    await this.client.run("ip", "link", "del", "back0");
   }
 
   balance(method: ForwardMethod, { servers, services, connections }: Size): Way {
     const addresses = serverAddresses(servers);
     this.#know("out0", addresses);
-    const plane = this.director.within(() => openPlane({ role: "command", directory: BPFFS, capacity: CAPACITY }));
+    const plane = this.director.within(() => openPlane({ role: "command", directory: BPFFS }));
     this.director.within(() => {
       for (let index = 0; index < services; index++) {
         const key: ServiceKey = { kind: "address", protocol: "tcp", address: serviceAddress(index), port: PORT };
@@ -154,7 +183,6 @@ export class DirectorNetwork implements AsyncDisposable {
     const way = this.#way(
       { target: VIP, targets: services, opening: ["SYN_ONLY", "ESTABLISHED"] },
       method === "nat" ? () => this.#replies(plane, servers, services) : undefined,
-      [],
       () => this.director.within(() => plane.clear()),
     );
     // In slices, as more than a quarter of the table half open counts as a flood.
@@ -174,7 +202,9 @@ export class DirectorNetwork implements AsyncDisposable {
 
   /** What the servers' answers look like where they come in: flow n has the server after that of flow n - 1. */
   #replies(plane: OpenedPlane, servers: number, services: number): Traffic {
-    const taken = [...plane.connections()].find(({ client }) => client.port === FIRST_PORT);
+    const taken = [...plane.connections()].find(
+      ({ client }) => client.port === FIRST_PORT && client.address === dotted(FIRST_CLIENT),
+    );
     if (taken === undefined) throw new Error("the first flow has no connection");
     const first = number(taken.destination.address) - FIRST_SERVER;
     // Each of many services begins with the same server.
@@ -186,8 +216,7 @@ export class DirectorNetwork implements AsyncDisposable {
   #way(
     { target, targets, opening }: { target: string; targets: number; opening: readonly What[] },
     replies: (() => Traffic) | undefined,
-    undo: readonly (readonly string[])[],
-    close = () => {},
+    undo: () => void,
   ): Way {
     const swallowing = this.#swallow();
     const requests: Traffic = { target, targets, first: 0, flows: FLOWS };
@@ -207,8 +236,7 @@ export class DirectorNetwork implements AsyncDisposable {
       },
       [Symbol.dispose]: () => {
         swallowing[Symbol.dispose]();
-        close();
-        for (const [program = "", ...words] of undo) this.#run(program, words);
+        undo();
       },
     };
   }

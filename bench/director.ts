@@ -16,6 +16,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, release } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { ForwardMethod } from "../src/director/plane.ts";
+import { flowThroughput, haproxyConnections } from "./director-flows.ts";
 import { BPFFS, DirectorNetwork, type Way } from "./director-network.ts";
 import { tableTimes } from "./director-tables.ts";
 
@@ -69,6 +70,16 @@ const CASES: readonly Case[] = [
 await using network = await DirectorNetwork.make();
 console.log(`${cpus()[0]?.model ?? "?"}, Linux ${release()}, Node ${process.version}, ${rounds} rounds\n`);
 if (part === "all" || part === "packets") packetCosts();
+if (part === "all" || part === "flows") {
+  const flows = await flowThroughput(network, rounds);
+  const forwarded = median(flows.get("plain forwarding") ?? []);
+  console.log("\n| way | Gbit/s of one flow | of plain forwarding |\n| --- | --- | --- |");
+  for (const [name, rates] of flows) {
+    console.log(`| ${name} | ${median(rates).toFixed(1)} | ${(median(rates) / forwarded).toFixed(2)} |`);
+  }
+  const cost = median(await haproxyConnections(network, rounds));
+  console.log(`\nhaproxy, tcp mode: ${Math.round(1_000 * cost)} ns a new connection`);
+}
 if (part === "all" || part === "tables") {
   const { all, one, afterAnother } = tableTimes(network, BPFFS);
   const seconds = (all / 1_000).toFixed(2);

@@ -27,7 +27,7 @@ struct traffic {
 	enum what what;
 	__u32 first; /* number of the first flow */
 	__u32 flows;
-	__u32 source; /* of flow 0; the next 2^14 flows differ in the source port, then the address counts up */
+	__u32 source; /* of flow 0; 64 addresses in a row in turn, then the next port */
 	__u32 target;
 	__u32 targets; /* target addresses in a row that flows use in turn */
 	__u32 shift;   /* that of flow 0 */
@@ -79,8 +79,8 @@ int generate(struct xdp_md *context)
 	__u64 n = t->next++;
 	__u32 step = t->what == SHORT ? n & 3 : 0;
 	__u32 flow = t->first + (t->what == SHORT ? n >> 2 : (t->flows ? n % t->flows : 0));
-	__be32 source = bpf_htonl(t->source + (flow >> 14));
-	__be16 source_port = bpf_htons(1024 + (flow & 0x3fff));
+	__be32 source = bpf_htonl(t->source + (flow & 63) + 64 * (flow >> 20));
+	__be16 source_port = bpf_htons(1024 + (flow >> 6 & 0x3fff));
 	__be16 target_port = bpf_htons(t->target_port);
 	__be32 target = bpf_htonl(t->target + (t->targets ? (flow + t->shift) % t->targets : 0));
 

@@ -15,6 +15,7 @@ export type Peer =
   | "tshark"
   | "dumpcap"
   | "wrk"
+  | "iperf3"
   | "curl"
   | "ping"
   | "arping"
