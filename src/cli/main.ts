@@ -26,7 +26,10 @@ program
   )
   .option("--socket <path>", "control socket (default: $EVENKEEL_SOCKET or /run/evenkeel/control.sock)")
   .option("--pid-file <path>", "write the supervisor's process id here")
-  .option("--flush", "begin with an empty layer-4 table instead of taking over what an earlier process left")
+  .option(
+    "--flush",
+    "first remove the virtual services that are there, instead of taking over what an earlier process left",
+  )
   .action(async (options) => (await import("./run.ts")).run(options));
 
 program
