@@ -27,6 +27,7 @@ const clean: Record<string, string> = {
   "src/cli/main.ts":
     'import { program } from "commander";\nimport { two } from "../wire/packet.ts";\n\nprogram.name(String(two));\n',
   "src/daemon/vrrp/main.ts": 'import { two } from "../../wire/packet.ts";\n\nprocess.exitCode = two;\n',
+  "src/daemon/director/main.ts": 'import { createTransport } from "nodemailer";\n\ncreateTransport({});\n',
   "src/lab/watch-main.ts": 'import { parse } from "yaml";\n\nparse("a: 1");\n',
   "scripts/look.ts": "process.exitCode = 0;\n",
   "bench/measure.ts": "process.exitCode = 0;\n",
