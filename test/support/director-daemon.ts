@@ -22,13 +22,21 @@ import { EVENKEEL } from "./vrrp-pair.ts";
 const execute = promisify(execFile);
 
 export const VIP = "10.0.0.10";
+export const VIP6 = "fd00::10";
 
-/** Answers HTTP requests with its name, and echoes whatever else it is told on port 7. */
+/**
+ * Answers HTTP requests with its name, echoes whatever else it is told on port 7, and answers datagrams on port 53 as if they
+ * were questions to a name server, with its name behind the question. By IPv4 and IPv6.
+ */
 const SERVER = `
-const http = require("node:http"), net = require("node:net");
+const http = require("node:http"), net = require("node:net"), dgram = require("node:dgram");
 const name = process.argv[1];
-http.createServer((request, response) => response.end(name)).listen(80, "0.0.0.0", () =>
-  net.createServer((socket) => { socket.on("error", () => {}); socket.pipe(socket); }).listen(7, "0.0.0.0", () => console.log("ready")));
+const udp = dgram.createSocket("udp6", (question, from) => {
+  question[2] = 0x81; question[3] = 0x80;
+  udp.send(Buffer.concat([question, Buffer.from(name)]), from.port, from.address);
+});
+udp.bind(53, "::", () => http.createServer((request, response) => response.end(name)).listen(80, "::", () =>
+  net.createServer((socket) => { socket.on("error", () => {}); socket.pipe(socket); }).listen(7, "::", () => console.log("ready"))));
 `;
 
 export class DirectorDaemon implements AsyncDisposable {
@@ -55,23 +63,45 @@ export class DirectorDaemon implements AsyncDisposable {
     }
   }
 
+  /** In a network that is there already. */
+  static async among(balancer: TestNode, client: TestNode, configuration: string): Promise<DirectorDaemon> {
+    const daemon = new DirectorDaemon();
+    Object.assign(daemon, { balancer, client });
+    try {
+      await daemon.run(configuration);
+      return daemon;
+    } catch (error) {
+      await daemon[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
   async #build(servers: readonly string[]): Promise<void> {
-    this.balancer = await this.network.node("lb");
-    this.client = await this.network.node("client");
+    this.balancer = await this.#node("lb");
+    this.client = await this.#node("client");
     await this.network.link(
-      { node: this.balancer, interface: "eth0", addresses: ["10.0.0.1/24", `${VIP}/32`] },
-      { node: this.client, interface: "eth0", addresses: ["10.0.0.100/24"] },
+      { node: this.balancer, interface: "eth0", addresses: ["10.0.0.1/24", `${VIP}/32`, "fd00::1/64", `${VIP6}/128`] },
+      { node: this.client, interface: "eth0", addresses: ["10.0.0.100/24", "fd00::100/64"] },
     );
     for (const [index, name] of servers.entries()) {
-      const node = await this.network.node(name);
+      const node = await this.#node(name);
+      const [v4, v6] = [`10.1.${index + 1}`, `fd01:${index + 1}:`];
       await this.network.link(
-        { node: this.balancer, interface: `eth${index + 1}`, addresses: [`10.1.${index + 1}.1/24`] },
-        { node, interface: "eth0", addresses: [`10.1.${index + 1}.2/24`] },
+        { node: this.balancer, interface: `eth${index + 1}`, addresses: [`${v4}.1/24`, `${v6}:1/64`] },
+        { node, interface: "eth0", addresses: [`${v4}.2/24`, `${v6}:2/64`] },
       );
-      await node.run("ip", "route", "add", "default", "via", `10.1.${index + 1}.1`);
+      await node.run("ip", "route", "add", "default", "via", `${v4}.1`);
+      await node.run("ip", "route", "add", "default", "via", `${v6}:1`);
       await this.serve(name, node);
     }
-    await this.balancer.run("sysctl", "-qw", "net.ipv4.ip_forward=1");
+    await this.balancer.run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1");
+  }
+
+  /** An address that is still being probed is no source. */
+  async #node(name: string): Promise<TestNode> {
+    const node = await this.network.node(name);
+    await node.run("sysctl", "-qw", "net.ipv6.conf.default.accept_dad=0");
+    return node;
   }
 
   /** Starts the programs of a real server (again). */
@@ -136,19 +166,20 @@ export class DirectorDaemon implements AsyncDisposable {
   }
 
   /** The page that the VIP gives; `""` without an answer. */
-  async page(port = 80): Promise<string> {
+  async page(port = 80, vip: string = VIP): Promise<string> {
+    const host = vip.includes(":") ? `[${vip}]` : vip;
     try {
-      return await this.client.run("curl", "-s", "-m", "3", `http://${VIP}:${port}/`);
+      return await this.client.run("curl", "-g", "-s", "-m", "3", `http://${host}:${port}/`);
     } catch {
       return "";
     }
   }
 
   /** How often each page came in so many requests. */
-  async pages(count: number): Promise<Record<string, number>> {
+  async pages(count: number, vip: string = VIP): Promise<Record<string, number>> {
     const counts: Record<string, number> = {};
     for (let i = 0; i < count; i++) {
-      const page = await this.page();
+      const page = await this.page(80, vip);
       counts[page] = (counts[page] ?? 0) + 1;
     }
     return counts;
