@@ -72,6 +72,8 @@ describe("the data plane in the kernel", () => {
     const plane = lab.open();
     serve(lab, plane);
     lab.within(() => plane.setTimeouts({ tcp: 3, tcpFin: 0, udp: 0 }));
+    // Its rules are pinned beside the layouts.
+    lab.within(() => plane.addService(markKey(5), serviceSettings()));
     const socket = await lab.connect();
     await echoes(socket, "before");
     const folder = mkdtempSync(join(tmpdir(), "ek-object-"));
@@ -196,16 +198,44 @@ describe("the data plane in the kernel", () => {
 
   test("packets with a firewall mark reach its service", async () => {
     await using lab = await PlaneLab.start();
-    await lab.director.run("sysctl", "-qw", "net.ipv4.ip_forward=1");
+    // Of the interface where they come in; that of the machine may stay off.
+    await lab.director.run("sysctl", "-qw", "net.ipv4.conf.eth0.forwarding=1");
     await lab.director.run("nft", "add table ip t");
     await lab.director.run("nft", "add chain ip t c { type filter hook prerouting priority mangle; }");
     await lab.director.run("nft", "add rule ip t c tcp dport { 81, 82 } mark set 5");
-    const plane = lab.open();
+    const said: string[] = [];
+    const plane = lab.open({ say: (text) => said.push(text) });
     lab.within(() => {
       plane.addService(markKey(5), serviceSettings());
       plane.addServer(markKey(5), SERVER, serverSettings());
     });
+    assert.deepEqual(said, []);
     for (const port of [81, 82]) await echoes(await lab.connect(port), `by port ${port}`);
     assert.equal(plane.service(markKey(5))?.counters.connections, 2n);
+  });
+
+  test("what services by mark lack is said when the first of them is made, and not again", async () => {
+    await using lab = await PlaneLab.start();
+    const said: string[] = [];
+    const six = () => said.filter((text) => text.includes("IPv6 firewall mark")).length;
+    const plane = lab.open({ say: (text) => said.push(text) });
+    lab.within(() => plane.addService(markKey(5), serviceSettings()));
+    assert.equal(said.length, 1);
+    assert.match(said[0] ?? "", /net\.ipv4\.conf\.INTERFACE\.forwarding=1/);
+    lab.within(() => {
+      plane.addService(markKey(6, 6), serviceSettings({ netmaskBits: 128 }));
+      plane.addServer(markKey(5), SERVER, serverSettings());
+      plane.addService(markKey(7), serviceSettings());
+    });
+    assert.deepEqual([said.length, six()], [2, 1]);
+    assert.match(said[1] ?? "", /^packets with an IPv6 firewall mark .* tcx program that comes first/);
+    lab.within(() => {
+      plane.deleteService(markKey(6, 6));
+      plane.addService(markKey(6, 6), serviceSettings({ netmaskBits: 128 }));
+    });
+    assert.equal(six(), 2);
+    lab.within(() => plane.flush());
+    lab.within(() => plane.close());
+    assert.deepEqual(lab.pins(), []);
   });
 });

@@ -142,7 +142,7 @@ export class PlaneLab implements AsyncDisposable {
   /** Path of a pinned map. */
   map(name: string): string {
     const root = join(this.folder, "bpf", this.pins()[0] ?? "", "director");
-    const layout = readdirSync(root).find((entry) => entry !== "links") ?? "";
+    const layout = readdirSync(root).find((entry) => !/^(links|marks6?)$/.test(entry)) ?? "";
     return join(root, layout, "maps", name);
   }
 

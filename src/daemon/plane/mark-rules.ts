@@ -7,7 +7,7 @@
  * remembered as folders beside the links.
  */
 
-import { existsSync, mkdirSync, readFileSync, rmdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import { Netlink } from "../../sys/netlink.ts";
 import { addRouteToLoopback, addRule, removeRouteToLoopback, removeRule } from "../../sys/policy-rules.ts";
@@ -24,15 +24,18 @@ const LOCAL_FIRST = { family: IPV4, priority: 0, table: RT_TABLE_LOCAL, protocol
 
 export class MarkRules {
   readonly #folder: string;
+  readonly #folderOf6: string;
   readonly #say: (text: string) => void;
 
   constructor(pins: Pins, say: (text: string) => void) {
     this.#folder = join(pins.root, "marks");
+    this.#folderOf6 = join(pins.root, "marks6");
     this.#say = say;
   }
 
   /** Makes rules for exactly these. */
   require(marks: readonly { readonly mark: number; readonly family: 4 | 6 }[]): void {
+    this.#requireOf6(marks.filter(({ family }) => family === 6).map(({ mark }) => String(mark)));
     const wanted = new Set(marks.filter(({ family }) => family === 4).map(({ mark }) => mark));
     const present = new Set(namesIn(this.#folder).map(Number));
     const added = [...wanted].filter((mark) => !present.has(mark));
@@ -60,9 +63,27 @@ export class MarkRules {
     addRouteToLoopback(netlink, TABLE);
     addRule(netlink, LOCAL_AFTER_OURS);
     removeRule(netlink, { ...LOCAL_FIRST, protocol: undefined });
-    if (readFileSync("/proc/sys/net/ipv4/ip_forward", "utf8").trim() === "0") {
-      this.#say("services by firewall mark need net.ipv4.ip_forward=1, or the kernel drops what is marked");
+    if (!forwards()) {
+      this.#say(
+        "services by firewall mark need net.ipv4.conf.INTERFACE.forwarding=1 where clients come in " +
+          "(or net.ipv4.ip_forward=1), or the kernel drops what is marked",
+      );
     }
+  }
+
+  /** Remembered only so that it is said once. */
+  #requireOf6(wanted: readonly string[]): void {
+    const present = namesIn(this.#folderOf6);
+    const added = wanted.filter((mark) => !present.includes(mark));
+    if (added.length > 0) {
+      this.#say(
+        "packets with an IPv6 firewall mark reach their service only if a tcx program that comes first marks them: " +
+          "the kernel has no way to bring in a second time what nftables marks",
+      );
+    }
+    for (const mark of added) mkdirSync(join(this.#folderOf6, mark), { recursive: true });
+    for (const mark of present) if (!wanted.includes(mark)) rmdirSync(join(this.#folderOf6, mark));
+    if (wanted.length === 0 && existsSync(this.#folderOf6)) rmdirSync(this.#folderOf6);
   }
 
   #end(netlink: Netlink): void {
@@ -72,5 +93,11 @@ export class MarkRules {
     rmdirSync(this.#folder);
   }
 }
+
+/** On any interface that clients may come by. */
+const forwards = (): boolean =>
+  readdirSync("/proc/sys/net/ipv4/conf")
+    .filter((name) => name !== "default" && name !== "lo")
+    .some((name) => readFileSync(join("/proc/sys/net/ipv4/conf", name, "forwarding"), "utf8").trim() === "1");
 
 const rule = (mark: number) => ({ family: IPV4, priority: OURS, table: TABLE, mark });

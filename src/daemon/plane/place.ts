@@ -45,6 +45,9 @@ export function planePlace(directory?: string, object = OBJECT): PlanePlace {
   };
 }
 
+/** What else lies beside the layouts (attachments.ts, mark-rules.ts). */
+const NO_LAYOUTS: ReadonlySet<string> = new Set(["links", "marks", "marks6"]);
+
 /** Pins within a bpffs that is there. */
 export class Pins {
   readonly root: string;
@@ -67,7 +70,7 @@ export class Pins {
 
   /** Layouts that have something pinned. */
   layouts(): readonly string[] {
-    return namesIn(this.root).filter((name) => name !== "links");
+    return namesIn(this.root).filter((name) => !NO_LAYOUTS.has(name));
   }
 
   /** Objects whose programs are pinned. */
