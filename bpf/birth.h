@@ -57,6 +57,22 @@ static __always_inline int ek_is_own(struct __sk_buff *skb, const struct ek_pack
 	return bpf_fib_lookup(skb, &ask, sizeof(ask), 0) == BPF_FIB_LKUP_RET_NOT_FWDED;
 }
 
+/* An address of this machine that is not the virtual one: the route's, or of the other family that of its interface. */
+static __always_inline void ek_own_source(struct ek_address *own, const struct ek_route *route, __u32 route_family,
+					  __u32 family)
+{
+	__u32 number = route->interface;
+	struct ek_interface *interface;
+
+	if (family == route_family) {
+		*own = route->source;
+		return;
+	}
+	interface = bpf_map_lookup_elem(&interfaces, &number);
+	if (interface)
+		*own = family == EK_IPV4 ? interface->source4 : interface->source6;
+}
+
 static __always_inline int ek_birth(struct __sk_buff *skb, struct ek_packet *packet, const struct ek_server *server,
 				    struct ek_connection *born)
 {
@@ -98,7 +114,9 @@ static __always_inline int ek_birth(struct __sk_buff *skb, struct ek_packet *pac
 	} else if (route->kind == EK_ROUTE_FORWARD) {
 		/* The server has the virtual address itself, so it cannot answer to it. */
 		born->flags |= EK_CONNECTION_OWN | EK_CONNECTION_REPLY;
-		born->own = ek_same_address(&packet->source, &packet->destination) ? route->source : packet->source;
+		born->own = packet->source;
+		if (ek_same_address(&packet->source, &packet->destination))
+			ek_own_source(&born->own, route, server->family, packet->family);
 	}
 	return 1;
 }

@@ -349,7 +349,8 @@ struct ek_totals {
 	__u32 pad2[15];
 };
 
-/* Of an interface, by its index in `interfaces`: source of tunnels on kernels before 6.7, which cannot be asked. */
+/* Of an interface, by its index in `interfaces`: source of tunnels on kernels before 6.7, which cannot be asked, and of the
+ * balancer's own traffic in tunnels of the other family. */
 struct ek_interface {
 	struct ek_address source4;
 	struct ek_address source6;
