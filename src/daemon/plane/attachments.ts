@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "n
 import { join } from "node:path";
 import { isIpv4 } from "../../base/ip.ts";
 import { addressBytes } from "../../director/encoding.ts";
-import { type AttachPoint, attach, attached, type Direction, detach } from "../../sys/bpf-attach.ts";
+import { type AttachMethod, type AttachPoint, attach, attached, type Direction, detach } from "../../sys/bpf-attach.ts";
 import { type NetworkInterface, readInterfaces } from "../../sys/interfaces.ts";
 import { structCodec } from "../../wire/struct-codec.ts";
 import type { LoadedPlane } from "./loaded.ts";
@@ -30,10 +30,13 @@ const SYSCTLS = ["net/ipv4/conf/lo/forwarding", "net/ipv6/conf/lo/forwarding", "
 export class Attachments {
   readonly #pins: Pins;
   readonly #plane: LoadedPlane;
+  readonly #method: AttachMethod | undefined;
 
-  constructor(pins: Pins, plane: LoadedPlane) {
+  /** @param method undefined: the best that the kernel has */
+  constructor(pins: Pins, plane: LoadedPlane, method?: AttachMethod) {
     this.#pins = pins;
     this.#plane = plane;
+    this.#method = method;
   }
 
   /** Its folder is there as long as programs are attached. */
@@ -56,7 +59,7 @@ export class Attachments {
         const point = this.#point(one.index, direction);
         if (!anew && attached(point) !== undefined) continue;
         try {
-          attach(point, this.#plane.programs[direction]);
+          attach(point, this.#plane.programs[direction], this.#method);
         } catch (error) {
           // It went in between.
           if (!isGone(error)) throw error;

@@ -1,6 +1,7 @@
 /** What `openPlane` takes and gives: `Plane` with what its users need around it, and why there may be none. */
 
 import type { Plane } from "../../director/plane.ts";
+import type { AttachMethod } from "../../sys/bpf-attach.ts";
 
 export interface PlaneOptions {
   /** `daemon`: holds the plane until `close`; a second one is refused. `command`: beside whoever holds it. */
@@ -11,6 +12,8 @@ export interface PlaneOptions {
   readonly object?: string | undefined;
   /** Connections that each of the two tables (IPv4, IPv6) holds; counts when the plane is loaded afresh. */
   readonly capacity?: number | undefined;
+  /** How programs are put on interfaces; the best that the kernel has when missing. */
+  readonly method?: AttachMethod | undefined;
   /** Remarks for a log or for standard error: upgraded, copied from another layout, clients that were reset. */
   readonly say?: ((text: string) => void) | undefined;
 }

@@ -216,7 +216,7 @@ export class PinnedPlane implements OpenedPlane {
     try {
       const gone = (servers: readonly GoneServer[]) => this.#resets.add(servers);
       const tables = new Tables(loaded.set, { ...port, gone });
-      const attachments = new Attachments(this.#pins, loaded);
+      const attachments = new Attachments(this.#pins, loaded, this.#options.method);
       tables.readdress();
       const { services, marks } = tables.needs();
       if (services > 0) attachments.attach(interfaces, loaded.renewed);
