@@ -68,11 +68,13 @@ static __always_inline int ek_parse_ip4(struct __sk_buff *skb, struct ek_packet 
 		return 0;
 	if (ip->version != 4 || ip->ihl < 5)
 		return 0;
-	/* The link may have padded the frame; above 64 kB the header says 0 (BIG TCP). */
+	/* The link may have padded the frame; above 64 kB the header of a GSO packet says 0 (BIG TCP). */
 	bytes = bpf_ntohs(ip->tot_len);
-	if (bytes + ETH_HLEN > skb->len)
+	if (!bytes && skb->gso_size)
+		bytes = skb->len - ETH_HLEN;
+	if (bytes + ETH_HLEN > skb->len || bytes < ip->ihl * 4)
 		return 0;
-	packet->bytes = bytes ? bytes : skb->len - ETH_HLEN;
+	packet->bytes = bytes;
 	packet->source = (struct ek_address){ { ip->saddr } };
 	packet->destination = (struct ek_address){ { ip->daddr } };
 	packet->protocol = ip->protocol;
@@ -99,7 +101,7 @@ static __always_inline int ek_parse_ip6(struct __sk_buff *skb, struct ek_packet 
 	bytes = bpf_ntohs(ip->payload_len);
 	if (bytes + ETH_HLEN + sizeof(*ip) > skb->len)
 		return 0;
-	packet->bytes = bytes ? bytes + sizeof(*ip) : skb->len - ETH_HLEN;
+	packet->bytes = bytes || !skb->gso_size ? bytes + sizeof(*ip) : skb->len - ETH_HLEN;
 	__builtin_memcpy(&packet->source, &ip->saddr, 16);
 	__builtin_memcpy(&packet->destination, &ip->daddr, 16);
 	packet->protocol = ip->nexthdr;
@@ -130,6 +132,8 @@ static __always_inline int ek_parse_transport(struct __sk_buff *skb, struct ek_p
 		packet->sequence_be = tcp->seq;
 		packet->acknowledged_be = tcp->ack_seq;
 		packet->tcp_flags = ((__u8 *)tcp)[13];
+		if (tcp->doff < 5)
+			return 0;
 		headers = offset - ETH_HLEN + tcp->doff * 4;
 	} else {
 		struct udphdr *udp;
@@ -147,6 +151,9 @@ static __always_inline int ek_parse_transport(struct __sk_buff *skb, struct ek_p
 		packet->tcp_flags = 0;
 		headers = offset - ETH_HLEN + sizeof(*udp);
 	}
+	/* Whoever sends from port 0 wants no answer; among the connections, 0 marks the templates of persistence. */
+	if (packet->bytes < headers || !packet->source_port_be)
+		return 0;
 	packet->largest = skb->gso_size ? skb->gso_size + headers : packet->bytes;
 	return 1;
 }
