@@ -158,6 +158,18 @@ static __attribute__((noinline)) int ek_choice_undo(const union ek_connection_ke
 	return 0;
 }
 
+/* The connection of one packet has ended before its packet leaves. */
+static __always_inline void ek_let_go_at_once(const struct ek_packet *packet, struct ek_connection *born)
+{
+	union ek_connection_key key;
+
+	if (packet->family == EK_IPV4)
+		ek_connection_key(&key, packet, EK_IPV4);
+	else
+		ek_connection_key(&key, packet, EK_IPV6);
+	ek_choice_undo(&key, born, packet->family);
+}
+
 /* 0: in the table, by us or by another processor. Else the verdict. */
 static __always_inline int ek_settle(struct ek_packet *packet, const struct ek_server *server,
 				     struct ek_connection *born, const __u32 family)
@@ -257,6 +269,7 @@ static __always_inline int ek_begin(struct __sk_buff *skb, struct ek_packet *pac
 	if (!ek_birth(skb, packet, server, &born))
 		return EK_DROP;
 	if (packet->service.flags & EK_SERVICE_ONE_PACKET && packet->protocol == IPPROTO_UDP) {
+		ek_let_go_at_once(packet, &born);
 		if (server->flags & EK_SERVER_LIVE && (counted = ek_counters(number)))
 			counted->connections++;
 		bpf_tail_call(skb, &programs, EK_PROGRAM_FORWARD);
