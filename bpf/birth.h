@@ -219,6 +219,7 @@ static __always_inline int ek_settle(struct ek_packet *packet, const struct ek_s
 		connection = ek_connection_find(&key, family);
 		if (connection && ek_connection_take(connection)) {
 			ek_connection_unbind(&key, connection, family);
+			ek_token_drop(connection, family);
 			ek_connection_delete(&key, family);
 		}
 		return ek_refuse(error);
@@ -297,6 +298,7 @@ static __attribute__((noinline)) int ek_bury(struct ek_packet *packet)
 		connection = ek_connection_find(&key, EK_IPV4);
 		if (connection && ek_connection_take(connection)) {
 			ek_connection_unbind(&key, connection, EK_IPV4);
+			ek_token_drop(connection, EK_IPV4);
 			ek_connection_delete(&key, EK_IPV4);
 		}
 	} else {
@@ -304,6 +306,7 @@ static __attribute__((noinline)) int ek_bury(struct ek_packet *packet)
 		connection = ek_connection_find(&key, EK_IPV6);
 		if (connection && ek_connection_take(connection)) {
 			ek_connection_unbind(&key, connection, EK_IPV6);
+			ek_token_drop(connection, EK_IPV6);
 			ek_connection_delete(&key, EK_IPV6);
 		}
 	}

@@ -189,18 +189,22 @@ static __always_inline void ek_expire(union ek_connection_key *key, struct ek_co
 		connection->last_ns = now;
 		end = now + ek_timeout_ns(connection, connection->state);
 	}
-	if (end > now && !ek_token_put(key, connection, end, family))
+	if (end > now && !ek_token_put(key, connection, end, family)) {
+		/* A packet that changed the state just now took the old token for one to come. */
+		ek_due(key, connection, connection->last_ns + ek_timeout_ns(connection, connection->state), family);
 		return;
+	}
 	if (!ek_connection_take(connection))
 		return;
 	ek_connection_unbind(key, connection, family);
 	ek_connection_delete(key, family);
 }
 
-/* An older token's place was taken by an earlier one, or its entry ended. */
-static __always_inline int ek_is_due(const struct ek_connection *connection, __u32 slot)
+/* Else this token was to be deleted just now, or another connection has come to the same key. */
+static __always_inline int ek_is_due(const struct ek_connection *connection, const struct ek_token *token)
 {
-	return connection && connection->state != EK_EXPIRED && (connection->token & (EK_WHEEL_SLOTS - 1)) == slot;
+	return connection && connection->state != EK_EXPIRED && (__u32)connection->token == token->number &&
+	       ((connection->token >> 32) & (EK_WHEEL_SLOTS - 1)) == token->slot;
 }
 
 __attribute__((noinline)) int ek_visit4(__u32 slot, __u32 number)
@@ -215,7 +219,7 @@ __attribute__((noinline)) int ek_visit4(__u32 slot, __u32 number)
 	key.four = *of;
 	bpf_map_delete_elem(&tokens4, &token);
 	connection = ek_connection_find(&key, EK_IPV4);
-	if (ek_is_due(connection, slot))
+	if (ek_is_due(connection, &token))
 		ek_expire(&key, connection, EK_IPV4);
 	return 0;
 }
@@ -232,7 +236,7 @@ __attribute__((noinline)) int ek_visit6(__u32 slot, __u32 number)
 	key.six = *of;
 	bpf_map_delete_elem(&tokens6, &token);
 	connection = ek_connection_find(&key, EK_IPV6);
-	if (ek_is_due(connection, slot))
+	if (ek_is_due(connection, &token))
 		ek_expire(&key, connection, EK_IPV6);
 	return 0;
 }
@@ -287,7 +291,8 @@ static __always_inline long ek_connection_reuse(const union ek_connection_key *k
 	ek_count_connection(born->server, born->state, 1);
 	__sync_lock_test_and_set(&connection->state, born->state);
 	ek_wheel_start();
-	return ek_due(key, connection, born->last_ns + ek_timeout_ns(connection, born->state), family);
+	/* The wheel may have come to the old token, and passed it over, while the entry was taken. */
+	return ek_token_put(key, connection, born->last_ns + ek_timeout_ns(connection, born->state), family);
 }
 
 /* What persistence.h asks for. */

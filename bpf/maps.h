@@ -97,7 +97,7 @@ struct {
 	__type(value, struct ek_connection);
 } connections6 SEC(".maps");
 
-/* wheel.h. A connection has one token, and for a while a second when its time has become shorter. */
+/* wheel.h. A connection has one token; for a moment two while it gets another. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

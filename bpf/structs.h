@@ -252,8 +252,7 @@ struct ek_connection {
 	__u16 pad;
 	/* OWN: the address that the server sees as client. */
 	struct ek_address own;
-	__u32 token; /* tick of the wheel at which it is looked at next; 0: none yet */
-	__u32 pad2;
+	__u64 token; /* when the wheel looks at it next: tick << 32 | ek_token.number; 0: none yet. Changes by exchange */
 };
 
 #define EK_WHEEL_SLOTS 4096

@@ -2,8 +2,8 @@
  * When entries are looked at again: a wheel of slots, a quarter of a second each, that one timer turns.
  *
  * Each entry has a token in the slot of its deadline. When the slot comes round, the entry either has ended or gets a token
- * for the deadline that its last packet gave it; so packets do not pay for it. A state with a shorter time-out puts a
- * second token, and the first is then passed over.
+ * for the deadline that its last packet gave it; so packets do not pay for it. A state with a shorter time-out takes the
+ * token to an earlier slot. An entry never has two, or a stranger who makes states change could fill the map of tokens.
  *
  * Not a bpf_timer an entry: from Linux 6.18 on bpf_timer_init allocates without waiting for anybody and fails with -ENOMEM
  * whenever the slab of its size is used up: for one new connection in fifty at 50 a second, for half at a thousand.
@@ -41,6 +41,25 @@ static __always_inline struct ek_wheel_slot *ek_wheel_slot_at(__u32 tick, const 
 	return bpf_map_lookup_elem(&wheel_slots, &index);
 }
 
+/* Takes away a token as it stood in ek_connection.token. */
+static __always_inline void ek_token_delete(__u64 stood, const __u32 family)
+{
+	struct ek_token token = { (stood >> 32) & (EK_WHEEL_SLOTS - 1), stood };
+
+	if (!stood)
+		return;
+	if (family == EK_IPV4)
+		bpf_map_delete_elem(&tokens4, &token);
+	else
+		bpf_map_delete_elem(&tokens6, &token);
+}
+
+/* The entry is about to end otherwise than by the wheel. */
+static __always_inline void ek_token_drop(struct ek_connection *connection, const __u32 family)
+{
+	ek_token_delete(__sync_lock_test_and_set(&connection->token, 0), family);
+}
+
 /* 0, or why there is no token (-ENOMEM, -E2BIG). `key` is the connection's. */
 static __always_inline long ek_token_put(const void *key, struct ek_connection *connection, __u64 deadline,
 					 const __u32 family)
@@ -50,8 +69,9 @@ static __always_inline long ek_token_put(const void *key, struct ek_connection *
 	struct ek_wheel_slot *slot;
 	long error;
 
-	if (tick < now + 2)
-		tick = now + 2;
+	/* Not the next slot: the wheel may come to it before the token is in. */
+	if (tick < now + 3)
+		tick = now + 3;
 	if (tick > now + EK_FARTHEST)
 		tick = now + EK_FARTHEST;
 	slot = ek_wheel_slot_at(tick, family);
@@ -64,14 +84,16 @@ static __always_inline long ek_token_put(const void *key, struct ek_connection *
 	else
 		error = bpf_map_update_elem(&tokens6, &token, key, BPF_ANY);
 	if (!error)
-		connection->token = tick;
+		ek_token_delete(__sync_lock_test_and_set(&connection->token, (__u64)tick << 32 | token.number), family);
 	return error;
 }
 
 /* The entry must be looked at by `deadline`: earlier than it is, or never yet. */
 static __always_inline long ek_due(const void *key, struct ek_connection *connection, __u64 deadline, const __u32 family)
 {
-	if (connection->token && connection->token <= ek_tick(deadline) + 1)
+	__u64 token = connection->token;
+
+	if (token && token >> 32 <= ek_tick(deadline) + 1)
 		return 0;
 	return ek_token_put(key, connection, deadline, family);
 }
@@ -145,8 +167,8 @@ static int ek_wheel_turn(void *map, __u32 *key, struct ek_wheel *turned)
 	}
 	all = ek_totals();
 	if (all && !ek_entries(all)) {
-		turned->running = 0;
-		/* A connection that was born meanwhile saw the wheel running. */
+		/* With a barrier: a connection that was born meanwhile saw the wheel running. */
+		__sync_lock_test_and_set(&turned->running, 0);
 		if (!ek_entries(all) || __sync_val_compare_and_swap(&turned->running, 0, 1))
 			return 0;
 	}
