@@ -23,7 +23,7 @@ export class DataPlane implements AsyncDisposable {
   readonly #director: TestNode;
   readonly #hardware: Uint8Array;
   readonly #interface: number;
-  readonly #layouts: Layouts;
+  readonly layouts: Layouts;
 
   static async start(): Promise<DataPlane> {
     const network = new TestNetwork();
@@ -55,7 +55,7 @@ export class DataPlane implements AsyncDisposable {
       loadObject({ file: DIRECTOR_OBJECT, constants: { cpus: CPUS, have_route_source: true }, mapSizes }),
     );
     const btf = readObjectTypes(DIRECTOR_OBJECT);
-    this.#layouts = new Layouts(btf);
+    this.layouts = new Layouts(btf);
     const maps = Object.fromEntries(this.object.maps) as unknown as Record<MapName, TableMap>;
     this.tables = new Tables(
       { maps, btf, cpus: CPUS },
@@ -87,21 +87,38 @@ export class DataPlane implements AsyncDisposable {
     this.#view(value).setUint32(this.#stateAt, STATE_NAMES.indexOf(name), true);
     this.#connections.update(key, value);
     for (const [replyKey, reply] of [...this.object.map("replies4").entries()]) {
-      this.#view(reply).setUint32(this.#layouts.offsets("ek_reply")("flags"), 0, true);
+      this.#view(reply).setUint32(this.layouts.offsets("ek_reply")("flags"), 0, true);
       this.object.map("replies4").update(replyKey, reply);
     }
   }
 
   forgetConnections(): void {
-    for (const name of ["connections4", "connections6", "replies4", "replies6"]) {
+    for (const name of ["connections4", "connections6", "replies4", "replies6", "tokens4", "tokens6"]) {
       const map = this.object.map(name);
       for (const [key] of [...map.entries()]) map.delete(key);
     }
   }
 
+  /** Milliseconds that every state lasts without a packet. */
+  setAllTimeouts(milliseconds: number): void {
+    const settings = this.layouts.settings.decode(this.object.map("settings").lookup(numberKey(0)) ?? new Uint8Array());
+    const timeout_ms = settings.timeout_ms.map(() => milliseconds);
+    this.object.map("settings").update(numberKey(0), this.layouts.settings.encode({ ...settings, timeout_ms }));
+  }
+
+  /** The wheel turns and has come to the present: it does not look at connections before their time. */
+  isWheelAtRest(): boolean {
+    const bytes = this.object.map("wheel").lookup(numberKey(0)) ?? new Uint8Array();
+    const at = this.layouts.offsets("ek_wheel");
+    const present = Number(BigInt.asUintN(32, process.hrtime.bigint() >> 28n));
+    return (
+      this.#view(bytes).getUint32(at("running"), true) === 1 && this.#view(bytes).getUint32(at("tick"), true) >= present
+    );
+  }
+
   /** Packets counted for a reason, `enum ek_reason` without its prefix. */
   reason(name: string): number {
-    const bytes = this.object.map("reasons").lookup(numberKey(this.#layouts.value(`EK_REASON_${name}`)));
+    const bytes = this.object.map("reasons").lookup(numberKey(this.layouts.value(`EK_REASON_${name}`)));
     if (bytes === undefined) return 0;
     let sum = 0;
     for (let at = 0; at < bytes.length; at += 8) sum += Number(this.#view(bytes).getBigUint64(at, true));
@@ -113,7 +130,7 @@ export class DataPlane implements AsyncDisposable {
   }
 
   get #stateAt(): number {
-    return this.#layouts.offsets("ek_connection")("state");
+    return this.layouts.offsets("ek_connection")("state");
   }
 
   #only(): readonly [Uint8Array, Uint8Array] {
