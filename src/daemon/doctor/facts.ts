@@ -37,6 +37,7 @@ export interface MachineFacts {
   readonly ioUring: "allowed" | "restricted" | "absent";
   /** What `nft` said when it was refused; `missing`: there is no such command. */
   readonly nftables: "works" | "missing" | { readonly refused: string };
+  /** On some interface. */
   readonly ipForward: boolean;
 }
 
@@ -76,6 +77,8 @@ export interface PlaneService {
   readonly name: string;
   /** Undefined for a firewall mark. */
   readonly address: IpAddress | undefined;
+  /** Of a service by firewall mark: packets of IPv4 are brought in by routing rules (daemon/plane/mark-rules.ts). */
+  readonly mark?: { readonly family: 4 | 6 } | undefined;
   readonly servers: readonly PlaneServer[];
 }
 

@@ -48,10 +48,14 @@ function judgeBpf({ bpf }: MachineFacts): Finding[] {
 /** daemon/plane/mark-rules.ts: packets with a mark are routed by lo, so they are forwarded. */
 function judgeForwarding({ ipForward }: MachineFacts, plane: Facts["plane"]): Finding {
   const subject = "ip_forward";
-  const byMark = plane?.services.find(({ address }) => address === undefined);
+  const byMark = plane?.services.find(({ mark }) => mark?.family === 4);
   if (byMark === undefined) return ok(subject, `${ipForward ? "on" : "off"}; layer 4 does not need it, in any mode`);
   if (ipForward) return ok(subject, `on; ${byMark.name} needs it`);
-  return missing(subject, `off: the kernel drops the packets of ${byMark.name}`, "sysctl net.ipv4.ip_forward=1");
+  return missing(
+    subject,
+    `off: the kernel drops the packets of ${byMark.name}`,
+    "sysctl net.ipv4.conf.INTERFACE.forwarding=1 where clients come in, or net.ipv4.ip_forward=1",
+  );
 }
 
 function judgeIoUring({ ioUring }: MachineFacts): Finding {

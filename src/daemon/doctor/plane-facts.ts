@@ -26,6 +26,7 @@ export function readPlaneFacts(): PlaneFacts | undefined {
 const describeService = ({ key, servers }: ServiceEntry): PlaneService => ({
   name: nameOf(key),
   address: key.kind === "address" ? key.address : undefined,
+  mark: key.kind === "mark" ? { family: key.family } : undefined,
   servers: servers.map(({ key: { address, port }, settings: { method, weight } }) => ({
     address,
     port,

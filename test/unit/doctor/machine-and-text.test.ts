@@ -41,10 +41,14 @@ test("the kernel's IPVS is in the way only for an address that we balance too", 
 
 test("forwarding matters to services by mark only", () => {
   const machine = { ...facts().machine, ipForward: false };
-  const plane = { services: [{ name: "FWM 7", address: undefined, servers: [] }], attached: undefined };
+  const byMark = (family: 4 | 6) => ({
+    services: [{ name: "FWM 7", address: undefined, mark: { family }, servers: [] }],
+    attached: undefined,
+  });
   assert.deepEqual(levels({ machine }), []);
-  assert.deepEqual(levels({ machine, plane }), ["missing ip_forward"]);
-  assert.deepEqual(levels({ machine: { ...machine, ipForward: true }, plane }), []);
+  assert.deepEqual(levels({ machine, plane: byMark(6) }), []);
+  assert.deepEqual(levels({ machine, plane: byMark(4) }), ["missing ip_forward"]);
+  assert.deepEqual(levels({ machine: { ...machine, ipForward: true }, plane: byMark(4) }), []);
 });
 
 test("a keepalived beside us is told of", () => {
