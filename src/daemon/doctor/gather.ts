@@ -6,10 +6,11 @@ import { type IpAddress, parseIp } from "../../base/ip.ts";
 import { milliseconds } from "../../base/time.ts";
 import { probeBpf } from "../../sys/bpf-probe.ts";
 import { missingCapabilities } from "../../sys/capabilities.ts";
+import { forwardsIpv4 } from "../../sys/forwarding.ts";
 import { readInterfaces } from "../../sys/interfaces.ts";
 import { runCommand } from "../../sys/run-command.ts";
 import { look } from "../real/agent.ts";
-import { effectiveIpv4Sysctl, isGuardable, netSysctl } from "../real/interfaces.ts";
+import { effectiveIpv4Sysctl, isGuardable } from "../real/interfaces.ts";
 import { findRealPlace } from "../real/place.ts";
 import type { Facts, MachineFacts, PlaneFacts, Redirect, RouteFacts } from "./facts.ts";
 import { parseIpvs, parseSockets } from "./proc-net.ts";
@@ -74,7 +75,7 @@ function machine(nft: Said): MachineFacts {
     bpf: attemptText(() => probeBpf()),
     ioUring: ioUring(),
     nftables: nft === "missing" ? "missing" : "output" in nft ? "works" : nft,
-    ipForward: netSysctl("ipv4/ip_forward") === 1,
+    ipForward: forwardsIpv4(),
   };
 }
 

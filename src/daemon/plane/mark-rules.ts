@@ -7,8 +7,9 @@
  * remembered as folders beside the links.
  */
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
+import { existsSync, mkdirSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
+import { forwardsIpv4 } from "../../sys/forwarding.ts";
 import { Netlink } from "../../sys/netlink.ts";
 import { addRouteToLoopback, addRule, removeRouteToLoopback, removeRule } from "../../sys/policy-rules.ts";
 import { RT_TABLE_LOCAL, RTPROT_KERNEL } from "../../wire/netlink-rule.ts";
@@ -63,7 +64,7 @@ export class MarkRules {
     addRouteToLoopback(netlink, TABLE);
     addRule(netlink, LOCAL_AFTER_OURS);
     removeRule(netlink, { ...LOCAL_FIRST, protocol: undefined });
-    if (!forwards()) {
+    if (!forwardsIpv4()) {
       this.#say(
         "services by firewall mark need net.ipv4.conf.INTERFACE.forwarding=1 where clients come in " +
           "(or net.ipv4.ip_forward=1), or the kernel drops what is marked",
@@ -93,11 +94,5 @@ export class MarkRules {
     rmdirSync(this.#folder);
   }
 }
-
-/** On any interface that clients may come by. */
-const forwards = (): boolean =>
-  readdirSync("/proc/sys/net/ipv4/conf")
-    .filter((name) => name !== "default" && name !== "lo")
-    .some((name) => readFileSync(join("/proc/sys/net/ipv4/conf", name, "forwarding"), "utf8").trim() === "1");
 
 const rule = (mark: number) => ({ family: IPV4, priority: OURS, table: TABLE, mark });

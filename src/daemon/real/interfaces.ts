@@ -49,7 +49,7 @@ export function tunnelMss(vip: IpAddress, mtu: number, hasFamily: (family: 4 | 6
 }
 
 /** The number in a file below /proc/sys/net, which is the network namespace's own. Undefined when there is none. */
-export function netSysctl(path: string): number | undefined {
+function netSysctl(path: string): number | undefined {
   try {
     return Number(readFileSync(`/proc/sys/net/${path}`, "utf8"));
   } catch {
