@@ -7,6 +7,7 @@ import { test } from "node:test";
 import type { IpAddress } from "../../src/base/ip.ts";
 import { connectStream } from "../../src/sys/outgoing.ts";
 import { DirectorDaemon, VIP } from "../support/director-daemon.ts";
+import { peerPath } from "../support/peers.ts";
 import { gone } from "../support/proxy-daemon.ts";
 import { until } from "../support/until.ts";
 import { EVENKEEL, signalTree, tree } from "../support/vrrp-pair.ts";
@@ -86,6 +87,67 @@ test("the sorry server serves below the quorum, and leaves when it is reached ag
   assert.deepEqual(await daemon.pages(4), { rs1: 2, rs2: 2 });
 });
 
+test("a daemon that comes back below the quorum goes on apologising, until the quorum is reached", async () => {
+  const configuration = virtual(80, BOTH, "quorum 2\n sorry_server 10.1.3.2 80");
+  await using daemon = await DirectorDaemon.start(configuration, ["rs1", "rs2", "sorry"]);
+  await daemon.program.sees(/TCP connection to \[10\.1\.1\.2\]:tcp:80 success/);
+  await daemon.kill("rs1");
+  await daemon.program.sees(/Adding sorry server \[10\.1\.3\.2\]:tcp:80 to VS/);
+  const family = tree(daemon.program.pid);
+  signalTree(daemon.program.pid, "SIGKILL");
+  await gone(family);
+  assert.deepEqual(await daemon.pages(2), { sorry: 2 });
+  await daemon.run();
+  await daemon.program.sees(/TCP connection to \[10\.1\.2\.2\]:tcp:80 success/);
+  assert.deepEqual(await daemon.pages(2), { sorry: 2 });
+  assert.doesNotMatch(daemon.program.output, /quorum|sorry/);
+  await daemon.serve("rs1");
+  await daemon.program.sees(/Removing sorry server/);
+  assert.deepEqual(await daemon.pages(4), { rs1: 2, rs2: 2 });
+});
+
+test("servers of a service of all ports get clients on the port that they asked for", async () => {
+  const check = (ip: string) => `real_server ${ip} 0 {
+  TCP_CHECK {
+   connect_port 80
+  }
+ }`;
+  const configuration = `virtual_server ${VIP} 0 {
+ lb_algo rr
+ lb_kind NAT
+ protocol TCP
+ persistence_timeout 50
+ warmup 0.1
+ ${BOTH.map(check).join("\n ")}
+}
+`;
+  await using daemon = await DirectorDaemon.start(configuration);
+  await daemon.program.sees(/TCP connection to \[10\.1\.1\.2\]:tcp:0 success/);
+  const page = await daemon.page();
+  assert.match(page, /^rs[12]$/);
+  const talk = await conversation(daemon);
+  assert.equal(await talk.say("by another port"), "by another port");
+  const { active } = await daemon.realServer(`[${VIP}]:tcp:0`, page === "rs1" ? "10.1.1.2" : "10.1.2.2");
+  assert.equal(active, 1);
+});
+
+test("servers of a service by firewall mark get clients on the port that they asked for", async () => {
+  const configuration = `virtual_server fwmark 7 {
+ lb_algo rr
+ lb_kind NAT
+ warmup 0.1
+ ${BOTH.map((ip) => `real_server ${ip} {\n  TCP_CHECK {\n   connect_port 80\n  }\n }`).join("\n ")}
+}
+`;
+  await using daemon = await DirectorDaemon.start(configuration);
+  const marks = `table ip marks { chain in { type filter hook prerouting priority mangle; ip daddr ${VIP} meta mark set 7; }; }`;
+  await daemon.balancer.run(peerPath("nft"), marks);
+  await daemon.program.sees(/TCP connection to \[10\.1\.1\.2\]:none:0 success/);
+  assert.deepEqual(await daemon.pages(4), { rs1: 2, rs2: 2 });
+  const talk = await conversation(daemon);
+  assert.equal(await talk.say("by another port"), "by another port");
+});
+
 test("a reload keeps connections, health and counters of what did not change", async () => {
   await using daemon = await DirectorDaemon.start(virtual(80, BOTH) + virtual(7, BOTH));
   await daemon.program.sees(/TCP connection to \[10\.1\.1\.2\]:tcp:80 success/);
@@ -142,6 +204,49 @@ test("a director that dies is started again and goes on where it was", async () 
   await until("another director", async () => ![undefined, before].includes(await pid()));
   await until("it knows its servers", async () => (await daemon.status()).director !== undefined);
   assert.equal(await talk.say("after"), "after");
+});
+
+/** Takes mail on port 25 and prints it. */
+const RELAY = `require("net").createServer((socket) => {
+  let data = false;
+  socket.on("error", () => {}).write("220 relay\\r\\n");
+  require("readline").createInterface(socket).on("line", (line) => {
+    console.log(line);
+    if (data && line !== ".") return;
+    data = line === "DATA";
+    socket.write(data ? "354 go on\\r\\n" : line === "QUIT" ? "221 bye\\r\\n" : "250 ok\\r\\n");
+  });
+}).listen(25, "127.0.0.1", () => console.log("listening"))`;
+
+test("tells by mail of the quorum and of servers that come and go, after a reload by the new settings", async () => {
+  const mail = (routerId: string) => `global_defs {
+ router_id ${routerId}
+ notification_email {
+  ops@example.net
+ }
+ notification_email_from lb@example.net
+ smtp_server 127.0.0.1
+}
+`;
+  await using daemon = await DirectorDaemon.start("global_defs {\n}\n");
+  const relay = daemon.balancer.start([process.execPath, "-e", RELAY]);
+  await relay.sees(/listening/);
+  daemon.write(mail("lb1") + virtual(80, BOTH, "quorum 2\n smtp_alert"));
+  assert.match((await daemon.command("reload")).stdout, /applied/);
+  await relay.sees(/Subject: \[lb1\] Virtualserver \[10\.0\.0\.10\]:tcp:80 - UP\n/);
+  await daemon.program.sees(/TCP connection to \[10\.1\.1\.2\]:tcp:80 success/);
+  await daemon.kill("rs1");
+  await relay.sees(/\[lb1\] Virtualserver \[10\.0\.0\.10\]:tcp:80 - DOWN\n[\s\S]*=> Lost quorum 2\+0=2 <= 1 <=/);
+  await relay.sees(
+    /\[lb1\] Realserver \[10\.1\.1\.2\]:tcp:80 of virtual server[\s\S]*=> TCP CHECK failed on service <=/,
+  );
+  daemon.write(mail("lb2") + virtual(80, BOTH, "quorum 2"));
+  assert.match((await daemon.command("reload")).stdout, /applied/);
+  await daemon.serve("rs1");
+  await relay.sees(
+    /\[lb2\] Realserver \[10\.1\.1\.2\]:tcp:80 of virtual server[\s\S]*=> TCP CHECK succeed on service <=/,
+  );
+  assert.doesNotMatch(relay.output, /\[lb2\] Virtualserver/);
 });
 
 test("a drained server keeps its connections, gets no new ones, and `--wait` ends with the last", async () => {

@@ -25,7 +25,10 @@ export interface DirectorGlobal {
   readonly timeouts: { readonly tcp: number; readonly tcpFin: number; readonly udp: number };
   /** `lvs_flush`: remove all services at start. */
   readonly flush: boolean;
-  /** `lvs_flush_onstop`, `lvs_flush_on_stop VS`: what is removed at a stop. */
+  /**
+   * `lvs_flush_onstop`, `lvs_flush_on_stop VS`. Without it keepalived removes its real servers one by one and then their
+   * services; `virtual-servers` spares it the first, as ours always is. `all`: what others made in the table goes too.
+   */
   readonly flushOnStop: "no" | "all" | "virtual-servers";
   /** Of the connection table; undefined: the default. A keyword of ours: `connection_table_size`. */
   readonly connectionTableSize: number | undefined;
@@ -91,7 +94,7 @@ export interface VirtualServer {
 }
 
 export interface SorryServer {
-  /** Port 0: that of each service (groups and services by mark). */
+  /** Port 0: that of each service; by mark and of all ports (0 there too) that to which the packet goes. */
   readonly key: ServerKey;
   readonly settings: ServerSettings;
   /** `sorry_server_inhibit`: kept in the table with weight 0 instead of removed. */
@@ -99,7 +102,7 @@ export interface SorryServer {
 }
 
 export interface RealServer {
-  /** Port 0: that of each service (groups and services by mark). */
+  /** Port 0: that of each service; by mark and of all ports (0 there too) that to which the packet goes. */
   readonly key: ServerKey;
   readonly settings: ServerSettings;
   /** Weight 0 instead of removal. */
