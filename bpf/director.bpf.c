@@ -12,26 +12,6 @@
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
-/* For no connection: the beginning of one, or not for us. */
-static __always_inline int ek_unknown(struct __sk_buff *skb, struct ek_packet *packet, __u32 features)
-{
-	struct ek_service_key key;
-	struct ek_service *service = ek_service_find(packet, features, &key);
-	struct ek_packet *kept;
-
-	if (!service)
-		return EK_LEAVE;
-	if (!ek_may_begin(packet)) {
-		ek_reason(EK_REASON_NO_CONNECTION);
-		return EK_LEAVE;
-	}
-	kept = ek_packet();
-	if (!kept)
-		return EK_DROP;
-	ek_service_keep(kept, service, &key);
-	return ek_continue(skb, packet, service->scheduler);
-}
-
 static __always_inline int ek_apart(struct __sk_buff *skb, __u32 outward, __u32 program)
 {
 	struct ek_packet *kept = ek_packet();
@@ -41,6 +21,29 @@ static __always_inline int ek_apart(struct __sk_buff *skb, __u32 outward, __u32 
 		bpf_tail_call(skb, &programs, program);
 	}
 	return EK_LEAVE;
+}
+
+/* For no connection: the beginning of one, or not for us. */
+static __always_inline int ek_unknown(struct __sk_buff *skb, struct ek_packet *packet, __u32 features)
+{
+	struct ek_service_key key;
+	struct ek_service *service = ek_service_find(packet, features, &key);
+	struct ek_packet *kept;
+
+	if (!service) {
+		if (packet->protocol == IPPROTO_TCP && packet->tcp_flags & (EK_SYN | EK_FIN | EK_RST))
+			return ek_apart(skb, packet->outward, EK_PROGRAM_OVERHEAR);
+		return EK_LEAVE;
+	}
+	if (!ek_may_begin(packet)) {
+		ek_reason(EK_REASON_NO_CONNECTION);
+		return EK_LEAVE;
+	}
+	kept = ek_packet();
+	if (!kept)
+		return EK_DROP;
+	ek_service_keep(kept, service, &key);
+	return ek_continue(skb, packet, service->scheduler);
 }
 
 /* `cut` is a constant: true in the programs for them. */
@@ -281,6 +284,17 @@ SEC("tc") int answer(struct __sk_buff *skb)
 	struct ek_packet *packet = ek_packet();
 
 	return packet ? ek_answer_packet(skb, packet) : EK_DROP;
+}
+
+/* For no service, but perhaps what a server of DR or TUN answers. */
+SEC("tc") int overhear(struct __sk_buff *skb)
+{
+	struct ek_packet *packet = ek_packet();
+	__u32 family = ek_family(skb);
+
+	if (packet && (family == EK_IPV4 ? ek_parse(skb, packet, EK_IPV4) : ek_parse(skb, packet, EK_IPV6)) == EK_PARSED)
+		ek_overhear(packet, family);
+	return EK_LEAVE;
 }
 
 /* No packet comes here: user space runs it once, after an upgrade and when the daemon starts. */

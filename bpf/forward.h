@@ -228,6 +228,40 @@ static __attribute__((noinline)) int ek_reply_settle(struct ek_reply *reply, __u
 	return 0;
 }
 
+/*
+ * What a server of DR or TUN answers may pass here too, on its way to the client: it then counts for the connection's state
+ * (ip_vs_conn_out_get, set_tcp_state). Only for packets that may change one, and they are not counted.
+ */
+static __attribute__((noinline)) int ek_overhear(const struct ek_packet *packet, __u32 family)
+{
+	struct ek_connection *connection;
+	union ek_connection_key key;
+
+	if (family == EK_IPV4) {
+		__builtin_memset(&key.four, 0, sizeof(key.four));
+		key.four.client_be = packet->destination.word_be[0];
+		key.four.virtual_be = packet->source.word_be[0];
+		key.four.client_port_be = packet->destination_port_be;
+		key.four.virtual_port_be = packet->source_port_be;
+		key.four.protocol = IPPROTO_TCP;
+		connection = ek_connection_find(&key, EK_IPV4);
+	} else {
+		__builtin_memset(&key.six, 0, sizeof(key.six));
+		key.six.client = packet->destination;
+		key.six.virtual = packet->source;
+		key.six.client_port_be = packet->destination_port_be;
+		key.six.virtual_port_be = packet->source_port_be;
+		key.six.protocol = IPPROTO_TCP;
+		connection = ek_connection_find(&key, EK_IPV6);
+	}
+	if (!connection || connection->method == EK_NAT)
+		return 0;
+	/* Whoever has taken the entry may be changing its other flags. */
+	__sync_fetch_and_and(&connection->flags, ~EK_CONNECTION_NO_OUTPUT);
+	ek_connection_move(&key, connection, EK_OUTPUT, ek_event(packet->tcp_flags), family);
+	return 0;
+}
+
 /* A server's packet of a connection: gets the virtual address back and goes to the client. */
 static __always_inline int ek_from_server(struct __sk_buff *skb, struct ek_packet *packet, const __u32 family,
 					  struct ek_reply *reply, __u64 now)

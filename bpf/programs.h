@@ -33,6 +33,7 @@ int egress6(struct __sk_buff *skb);
 int birth(struct __sk_buff *skb);
 int icmp6(struct __sk_buff *skb);
 int fragment6(struct __sk_buff *skb);
+int overhear(struct __sk_buff *skb);
 int tunnel_error(struct __sk_buff *skb);
 int split(struct __sk_buff *skb);
 
@@ -69,6 +70,7 @@ struct {
 		[EK_PROGRAM_BIRTH] = (void *)&birth,
 		[EK_PROGRAM_ICMP6] = (void *)&icmp6,
 		[EK_PROGRAM_FRAGMENT6] = (void *)&fragment6,
+		[EK_PROGRAM_OVERHEAR] = (void *)&overhear,
 		[EK_PROGRAM_TUNNEL_ERROR] = (void *)&tunnel_error,
 		[EK_PROGRAM_SPLIT] = (void *)&split,
 	},

@@ -397,6 +397,7 @@ enum ek_program {
 	EK_PROGRAM_FRAGMENT6 = 27,
 	EK_PROGRAM_TUNNEL_ERROR = 28, /* an ICMP error about a tunnel arrived */
 	EK_PROGRAM_SPLIT = 29,        /* cut the packet, which is too big: answer_mtu */
+	EK_PROGRAM_OVERHEAR = 30,     /* TCP for no service: perhaps an answer from a server of DR or TUN */
 	EK_PROGRAM_BIRTH = 25, /* a server was chosen: make the connection */
 	EK_PROGRAMS = 32,
 };

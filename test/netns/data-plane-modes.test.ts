@@ -346,6 +346,35 @@ describe("a service", () => {
     for (const one of CELLS) await t.test(one.name, () => flows(lab, one));
   });
 
+  test("hears how its servers end a connection when their answers pass the director", async (t) => {
+    await using lab = await ModesLab.start(PORTS);
+    await lab.director.node.run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1");
+    for (const address of [`${VIP}/32`, `${VIP6}/128`]) {
+      await lab.director.node.run("ip", "addr", "del", address, "dev", "lo");
+    }
+    const plane = openCells(lab, [...DR, ...TUN]);
+    for (const [title, state] of [
+      ["elsewhere", "FIN_WAIT"],
+      ["here", "TIME_WAIT"],
+    ] as const) {
+      if (title === "here") {
+        for (const { node } of lab.servers) {
+          for (const family of ["-4", "-6"]) await node.run("ip", family, "rule", "del", "pref", "20");
+        }
+      }
+      for (const one of [...DR, ...TUN]) {
+        await t.test(`${one.name}, answers pass ${title}`, async () => {
+          const before = new Set(Array.from(plane.connections(), ({ client }) => client.port));
+          await lab.client.agent.transfer(to(one), 2 * MEGABYTE, 2 * MEGABYTE);
+          await until(`${state}`, () => {
+            const made = [...plane.connections()].filter(({ client }) => !before.has(client.port));
+            return made.length === 1 && made[0]?.state === state;
+          });
+        });
+      }
+    }
+  });
+
   test("by firewall mark takes many ports to the same ones of its servers", async (t) => {
     for (const method of ["tcx", "clsact"] as const) {
       await t.test(`attached by ${method}`, async () => {
