@@ -130,6 +130,18 @@ test("sends one after the other in order, and goes on after one that a relay ref
   );
 });
 
+test("leaves a relay that always has something to say and never comes to an end", async (t) => {
+  const talker = await listening(t, (socket) => {
+    socket.write("220 relay\r\n");
+    const timer = setInterval(() => socket.write("250-more to come\r\n"), 10);
+    socket.on("close", () => clearInterval(timer));
+  });
+  const { mailer: sender, lines } = mailer(t, { ...SETTINGS, server: talker, connectTimeout: milliseconds(250) });
+  sender.send(DOWN);
+  await sender.idle();
+  assert.match(lines.at(-1) ?? "", /^err SMTP alert to .* failed: /);
+});
+
 test("leaves a relay that is silent, one that is closed, and keeps no more than it should", async (t) => {
   const silent = await listening(t, () => undefined);
   const { mailer: sender, lines } = mailer(t, { ...SETTINGS, server: silent, connectTimeout: milliseconds(50) });
