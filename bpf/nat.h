@@ -7,9 +7,6 @@
 
 #include "parse.h"
 
-/* Kernel 6.12.? and later: bpf_l4_csum_replace knows that no IPv6 header checksum makes up for an address. */
-const volatile __u64 ipv6_checksum_flag = 0; /* BPF_F_IPV6 (1 << 7) where the kernel has it */
-
 enum ek_side { EK_SOURCE, EK_DESTINATION };
 
 static __always_inline __u16 ek_fold_sum(__u32 sum)
@@ -87,7 +84,10 @@ static __always_inline int ek_rewrite4(struct __sk_buff *skb, __u32 check, __u64
 	return ek_readdress4(skb, side, new, hop);
 }
 
-/* `offset`: of the address in the frame. Not inlined, for the sake of the callers' stack. */
+/*
+ * `offset`: of the address in the frame. Not inlined, for the sake of the callers' stack.
+ * No header checksum makes up for an IPv6 address, so what the device summed takes part in both changes, and they cancel out.
+ */
 static __attribute__((noinline)) int ek_rewrite6(struct __sk_buff *skb, __u32 offset, __u32 check, __u64 udp,
 						  const struct ek_address *address)
 {
@@ -97,11 +97,9 @@ static __attribute__((noinline)) int ek_rewrite6(struct __sk_buff *skb, __u32 of
 	if (bpf_skb_load_bytes(skb, offset, &old, sizeof(old)))
 		return 0;
 	difference = bpf_csum_diff((__be32 *)&old, sizeof(old), (__be32 *)&new, sizeof(new), 0);
-	if (!check)
-		return !bpf_skb_store_bytes(skb, offset, &new, sizeof(new), BPF_F_RECOMPUTE_CSUM);
-	if (bpf_l4_csum_replace(skb, check, 0, difference, BPF_F_PSEUDO_HDR | ipv6_checksum_flag | udp))
+	if (check && bpf_l4_csum_replace(skb, check, 0, difference, BPF_F_PSEUDO_HDR | udp))
 		return 0;
-	return !bpf_skb_store_bytes(skb, offset, &new, sizeof(new), 0);
+	return !bpf_skb_store_bytes(skb, offset, &new, sizeof(new), BPF_F_RECOMPUTE_CSUM);
 }
 
 /* Another address and port on one side; one hop further where asked. The packet must be whole up to its ports. */

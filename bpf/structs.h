@@ -218,7 +218,7 @@ struct ek_rate {
 };
 
 enum ek_connection_flag {
-	EK_CONNECTION_NO_OUTPUT = 0x1,  /* answers do not pass here (DR, TUN): the input-only column of l4.md §1.3 */
+	EK_CONNECTION_NO_OUTPUT = 0x1,  /* no answer has passed here (DR, TUN): the input-only column of l4.md §1.3 */
 	EK_CONNECTION_TEMPLATE = 0x2,   /* of persistence: client port 0 */
 	EK_CONNECTION_CONTROLLED = 0x4, /* came by a template, which counts it */
 	EK_CONNECTION_ASSURED = 0x8,    /* template: a connection of it was established */

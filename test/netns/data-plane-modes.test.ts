@@ -224,6 +224,43 @@ describe("each packet", () => {
   });
 });
 
+test("NAT keeps the sums that a device has made of frames for servers of the director itself", async (t) => {
+  await using lab = await ModesLab.start([], { real: false });
+  // Out of a tunnel with checksums packets come with the sum of their bytes (CHECKSUM_COMPLETE), as some devices give it.
+  await offload(lab, ["client"], "tx", "off");
+  for (const [{ node }, own, other] of [
+    [lab.client, 2, 1],
+    [lab.director, 1, 2],
+  ] as const) {
+    const ends = ["remote", `10.1.0.${other}`, "local", `10.1.0.${own}`];
+    await node.run("ip", "link", "add", "vx0", "type", "vxlan", "id", "5", ...ends, "dstport", "4789", "udpcsum");
+    for (const address of [`10.6.0.${own}/24`, `fd06::${own}/64`]) {
+      await node.run("ip", "addr", "add", address, "dev", "vx0");
+    }
+    await node.run("ip", "link", "set", "vx0", "up");
+  }
+  await lab.client.node.run("ip", "route", "add", VIP, "via", "10.6.0.1");
+  await lab.client.node.run("ip", "route", "add", VIP6, "via", "fd06::1");
+  const plane = lab.open();
+  for (const one of NAT) {
+    const own = one.family === 4 ? "10.1.0.1" : "fd01::1";
+    await lab.director.agent.ask({ do: "serve", name: "director", at: [{ address: own, port: one.serverPort }] });
+    lab.within(() => {
+      for (const protocol of ["tcp", "udp"] as const) {
+        const service = serviceKey(vip(one.family), one.port, protocol);
+        plane.addService(service, serviceSettings());
+        plane.addServer(service, serverKey(own, one.serverPort), serverSettings());
+      }
+    });
+    await t.test(one.name, async () => {
+      await lab.client.agent.transfer(to(one), MEGABYTE, MEGABYTE);
+      await lab.client.agent.echo(to(one), [10, 1000]);
+      const errors: Record<string, number> = await lab.director.agent.ask({ do: "checksumErrors" });
+      for (const [name, count] of Object.entries(errors)) assert.equal(count, 0, name);
+    });
+  }
+});
+
 /** What the client has learnt of the path to the virtual address; undefined: nothing. */
 async function learntMtu({ node }: Member, family: 4 | 6): Promise<number | undefined> {
   const [route] = await node.ipJson(`-${family}`, "route", "get", vip(family));
