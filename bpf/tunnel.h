@@ -23,11 +23,8 @@ static __always_inline __u8 ek_traffic_class(struct __sk_buff *skb, const __u32 
 	return family == EK_IPV4 ? ip[1] : (ip[0] << 4 | ip[1] >> 4);
 }
 
-static __always_inline __u64 ek_tunnel_gso(const struct ek_packet *packet)
-{
-	/* UDP segments keep their size, which delineates datagrams; TCP's shrink so that they fit behind the header. */
-	return packet->protocol == IPPROTO_UDP ? BPF_F_ADJ_ROOM_FIXED_GSO : 0;
-}
+/* Segments keep their size: that they fit behind the header has been seen to (ek_to_server). */
+#define EK_ROOM_FLAGS BPF_F_ADJ_ROOM_FIXED_GSO
 
 static __always_inline int ek_tunnel4(struct __sk_buff *skb, const struct ek_packet *packet, const __u32 family,
 				      const struct ek_route *route, const struct ek_address *to)
@@ -37,7 +34,7 @@ static __always_inline int ek_tunnel4(struct __sk_buff *skb, const struct ek_pac
 	__u16 type = bpf_htons(ETH_P_IP);
 	__u32 sum = 0;
 
-	if (bpf_skb_adjust_room(skb, sizeof(outer), BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 | ek_tunnel_gso(packet)))
+	if (bpf_skb_adjust_room(skb, sizeof(outer), BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 | EK_ROOM_FLAGS))
 		return 0;
 	outer.version = 4;
 	outer.ihl = 5;
@@ -71,7 +68,7 @@ static __always_inline int ek_tunnel6(struct __sk_buff *skb, const struct ek_pac
 	struct ipv6hdr outer = {};
 	__u16 type = bpf_htons(ETH_P_IPV6);
 
-	if (bpf_skb_adjust_room(skb, sizeof(outer), BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_ENCAP_L3_IPV6 | ek_tunnel_gso(packet)))
+	if (bpf_skb_adjust_room(skb, sizeof(outer), BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_ENCAP_L3_IPV6 | EK_ROOM_FLAGS))
 		return 0;
 	outer.version = 6;
 	outer.priority = class >> 4;
