@@ -61,7 +61,8 @@ test("a web server that stops listening is taken out, and comes back when it lis
     await lab.node("web1").signal("web", "SIGKILL");
     await until("web1 is out", async () => (await serverRows(lb1)).length === 1, 30_000);
     assert.deepEqual(tally(await pages(client, URL, 10)), { "RealServer 2": 10 });
-    await lab.node("web1").spawn(["sh", "base/web-server.sh", "RealServer 1"], { name: "web-again" });
+    const script = `"$EVENKEEL_PROJECT/examples/web-server.sh"`;
+    await lab.node("web1").spawn(["sh", "-c", `exec sh ${script} "RealServer 1"`], { name: "web-again" });
     await until("web1 is back", async () => (await serverRows(lb1)).length === 2, 30_000);
     assert.deepEqual(tally(await pages(client, URL, 10)), { "RealServer 1": 5, "RealServer 2": 5 });
   } finally {
