@@ -6,6 +6,7 @@ import { type Ipv4Address, ipToBytes, ipv4FromBytes } from "../src/base/ip.ts";
 import { macFromBytes, macToBytes } from "../src/base/mac.ts";
 import { type OpenedPlane, openPlane } from "../src/daemon/plane/open.ts";
 import type { ForwardMethod, ServerSettings, ServiceKey, ServiceSettings } from "../src/director/plane.ts";
+import { SystemError } from "../src/sys/addon.ts";
 import { type BpfObject, loadObject } from "../src/sys/bpf.ts";
 import { attach, detach } from "../src/sys/bpf-attach.ts";
 import { runLive } from "../src/sys/bpf-test-run.ts";
@@ -37,6 +38,8 @@ const CLIENTS = 64;
 const BATCH = 64;
 /** In use at the same time, so that every server of a thousand is. */
 const FLOWS = 1_024;
+/** Connections: twice the million, as a hash table that is nearly full has long chains. */
+const CAPACITY = 2_097_152;
 /**
  * A sample in which the processor did something else for longer than this part of the time is taken again, as that may have
  * been our work (ksoftirqd). The kernel waits for itself when it sets a run up and takes it down.
@@ -72,6 +75,8 @@ export class DirectorNetwork implements AsyncDisposable {
   readonly #network: TestNetwork;
   readonly #object: BpfObject;
   readonly #ends: Ends;
+  /** Flows that IPVS has seen. */
+  #used = 0;
 
   private constructor(
     network: TestNetwork,
@@ -151,6 +156,25 @@ export class DirectorNetwork implements AsyncDisposable {
     return () => this.#run(peerPath("nft"), ["delete", "table", "ip", "bench"]);
   }
 
+  /** The kernel's IPVS, where it has one. */
+  ipvs(method: ForwardMethod, servers: number): Way {
+    const addresses = serverAddresses(servers);
+    this.#know("out0", addresses);
+    const how = { nat: "-m", dr: "-g", tun: "-i" }[method];
+    const rules = addresses.map((address) => `-a -t ${VIP}:${PORT} -r ${address}:${PORT} ${how}\n`);
+    // IPVS takes what comes for an address of the machine.
+    this.#run("ip", ["address", "add", `${VIP}/32`, "dev", "lo"]);
+    this.#run("ipvsadm", ["-R"], `-A -t ${VIP}:${PORT} -s rr\n${rules.join("")}`);
+    const undo = () => {
+      this.#run("ipvsadm", ["-C"]);
+      this.#run("ip", ["address", "del", `${VIP}/32`, "dev", "lo"]);
+    };
+    const opening = ["SYN_ONLY", "ESTABLISHED"] as const;
+    // IPVS keeps connections when all is cleared, so each time others. Nor is the server of each known, so no answers.
+    this.#used += FLOWS;
+    return this.#way({ target: VIP, targets: 1, opening, first: this.#used }, undefined, undo);
+  }
+
   /** Another cable between client and server, past the director. */
   async back(client: string, server: string): Promise<void> {
     await this.#network.link(
@@ -171,7 +195,7 @@ export class DirectorNetwork implements AsyncDisposable {
   balance(method: ForwardMethod, { servers, services, connections }: Size): Way {
     const addresses = serverAddresses(servers);
     this.#know("out0", addresses);
-    const plane = this.director.within(() => openPlane({ role: "command", directory: BPFFS }));
+    const plane = this.director.within(() => openPlane({ role: "command", directory: BPFFS, capacity: CAPACITY }));
     this.director.within(() => {
       for (let index = 0; index < services; index++) {
         const key: ServiceKey = { kind: "address", protocol: "tcp", address: serviceAddress(index), port: PORT };
@@ -214,12 +238,17 @@ export class DirectorNetwork implements AsyncDisposable {
   }
 
   #way(
-    { target, targets, opening }: { target: string; targets: number; opening: readonly What[] },
+    {
+      target,
+      targets,
+      opening,
+      first = 0,
+    }: { target: string; targets: number; opening: readonly What[]; first?: number },
     replies: (() => Traffic) | undefined,
     undo: () => void,
   ): Way {
     const swallowing = this.#swallow();
-    const requests: Traffic = { target, targets, first: 0, flows: FLOWS };
+    const requests: Traffic = { target, targets, first, flows: FLOWS };
     for (const what of opening) this.#send(what, FLOWS, requests);
     const answers = replies?.() ?? { ...requests, reply: true };
     let next = 10_000_000;
@@ -245,14 +274,14 @@ export class DirectorNetwork implements AsyncDisposable {
   #swallow(): Disposable {
     const bpffs = ensureBpffs(BPFFS);
     const ends = [
-      [this.client, this.#ends.in0.farIndex],
-      [this.server, this.#ends.out0.farIndex],
+      [this.client, this.#ends.in0.farIndex, "swallow_client"],
+      [this.server, this.#ends.out0.farIndex, "swallow_server"],
     ] as const;
-    const points = ends.map(([node, interfaceIndex]) => {
+    const points = ends.map(([node, interfaceIndex, program]) => {
       const pin = `${bpffs}/swallow-${node.name}`;
-      return { node, point: { interfaceIndex, direction: "ingress", pin, priority: 1 } as const };
+      return { node, program, point: { interfaceIndex, direction: "ingress", pin, priority: 1 } as const };
     });
-    for (const { node, point } of points) node.within(() => attach(point, this.#object.program("swallow")));
+    for (const { node, program, point } of points) node.within(() => attach(point, this.#object.program(program)));
     return {
       [Symbol.dispose]: () => {
         for (const { node, point } of points) node.within(() => detach(point));
@@ -292,19 +321,27 @@ export class DirectorNetwork implements AsyncDisposable {
       target_mac: end.mac,
       source_mac: end.farMac,
     });
-    map.update(KEY, value);
-    const before = this.#arrived();
     const frame = new Uint8Array(14 + LENGTH);
-    this.director.within(() =>
-      runLive(this.#object.program("generate"), { frame, interfaceIndex: end.index, frames: packets, batch: BATCH }),
-    );
-    const arrived = Number(this.#arrived() - before);
-    if (what !== "DISCARD" && arrived !== packets)
-      throw new Error(`of ${packets} packets (${what}) ${arrived} arrived`);
+    const run = { frame, interfaceIndex: end.index, frames: packets, batch: BATCH };
+    for (let attempt = 0; ; attempt++) {
+      map.update(KEY, value);
+      const before = this.#arrived(reply);
+      try {
+        this.director.within(() => runLive(this.#object.program("generate"), run));
+      } catch (error) {
+        // A signal, that of a child's end for one, stops the kernel half-way.
+        if (error instanceof SystemError && error.code === "EINTR" && attempt < 5) continue;
+        throw error;
+      }
+      const arrived = Number(this.#arrived(reply) - before);
+      if (what !== "DISCARD" && arrived !== packets)
+        throw new Error(`of ${packets} packets (${what}) ${arrived} arrived`);
+      return;
+    }
   }
 
-  #arrived(): bigint {
-    const bytes = this.#object.map("swallowed").lookup(KEY);
+  #arrived(reply: boolean): bigint {
+    const bytes = this.#object.map("swallowed").lookup(Uint8Array.of(reply ? 1 : 0, 0, 0, 0));
     return bytes === undefined ? 0n : new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
   }
 

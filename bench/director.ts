@@ -2,7 +2,7 @@
  * What a packet and a new connection cost at layer 4: evenkeel's data plane beside plain kernel forwarding, nft DNAT and
  * HAProxy in tcp mode, in the same run on the same machine.
  *
- *   npm run bench:director -- [ROUNDS] [all|packets|flows|tables]    ONLY=REGEXP: packets of ways with such a name
+ *   npm run bench:director -- [ROUNDS] [all|packets|flows|tables|guest]    ONLY=REGEXP: packets of ways with such a name
  *
  * Packets are made inside the kernel (bench/traffic.bpf.c) on the director's client side and dropped by the server's
  * interface; one processor does all of it. A figure is the time that the sending thread used, softirqs included, less what
@@ -25,7 +25,6 @@ const rounds = Number(argument);
 if (inside === undefined) process.exit(inOwnWorld());
 
 /** Of one measurement. */
-const PACKETS = 262_144;
 const CONNECTIONS = 16_384;
 
 interface Case {
@@ -67,9 +66,26 @@ const CASES: readonly Case[] = [
   ]),
 ];
 
+/** In a guest whose kernel has IPVS: bench/director-guest. */
+const GUEST_CASES: readonly Case[] = [
+  ...CASES.filter(({ name }) => name === plain(64)),
+  ...(["dr", "nat", "tun"] as const).flatMap((method) => [
+    {
+      name: `IPVS ${method.toUpperCase()}, 64 servers`,
+      servers: 64,
+      connections: 0,
+      prepare: (network: DirectorNetwork) => network.ipvs(method, 64),
+      directions: ["request"] as const,
+    },
+    ours(method, 64),
+  ]),
+];
+
 await using network = await DirectorNetwork.make();
 console.log(`${cpus()[0]?.model ?? "?"}, Linux ${release()}, Node ${process.version}, ${rounds} rounds\n`);
-if (part === "all" || part === "packets") packetCosts();
+if (part === "all" || part === "packets") packetCosts(CASES, 262_144);
+// There all is many times slower.
+if (part === "guest") packetCosts(GUEST_CASES, 8_192);
 if (part === "all" || part === "flows") {
   const flows = await flowThroughput(network, rounds);
   const forwarded = median(flows.get("plain forwarding") ?? []);
@@ -87,16 +103,16 @@ if (part === "all" || part === "tables") {
   console.log(`after another process changed something: ${afterAnother.toFixed(1)} ms`);
 }
 
-function packetCosts(): void {
+function packetCosts(all: readonly Case[], packets: number): void {
   const samples = new Map<string, number[]>();
-  const cases = CASES.filter(({ name }) => new RegExp(process.env.ONLY ?? "").test(name));
+  const cases = all.filter(({ name }) => new RegExp(process.env.ONLY ?? "").test(name));
   // The first round is for warming up.
   for (let round = 0; round <= rounds; round++) {
     for (const one of cases) {
       using way = one.prepare(network);
       for (const direction of one.directions) {
         const name = nameOf(one, direction);
-        const cost = way.packets(PACKETS, direction);
+        const cost = way.packets(packets, direction);
         process.stderr.write(`round ${round}: ${name}: ${Math.round(cost)} ns\n`);
         if (round > 0) samples.set(name, [...(samples.get(name) ?? []), cost]);
       }
@@ -137,7 +153,7 @@ function median(values: readonly number[]): number {
 /** The exit status of this program in namespaces of its own, on one processor. */
 function inOwnWorld(): number {
   const script = fileURLToPath(import.meta.url);
-  const command = 'mount -t tmpfs tmpfs /run && ip link set lo up && exec taskset -c 1 "$0" "$@"';
+  const command = 'mount -t tmpfs tmpfs /run && ip link set lo up && exec taskset -c $(($(nproc) - 1)) "$0" "$@"';
   const argv = ["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", command];
   const parameters = [process.execPath, script, argument, part, "inside"];
   // Statistics of BPF programs, which somebody may have switched on, cost each packet two looks at the clock.

@@ -1,6 +1,6 @@
 /*
  * Traffic for bench/director.ts: `generate` is run by BPF_PROG_TEST_RUN with live frames, which puts each frame into the
- * stack as if the interface had received it; `swallow` counts and drops what arrives at the far end.
+ * stack as if the interface had received it; the other two count and drop what arrives at the far ends.
  *
  * The frame's memory is used again for a later frame, with whatever the stack left in it, so every header is written anew.
  */
@@ -47,7 +47,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, 2); /* the server's end, the client's */
 	__type(key, __u32);
 	__type(value, __u64);
 } swallowed SEC(".maps");
@@ -108,15 +108,25 @@ int generate(struct xdp_md *context)
 	return t->what == DISCARD ? XDP_DROP : XDP_PASS;
 }
 
-SEC("tc")
-int swallow(struct __sk_buff *skb)
+static __always_inline int count_and_drop(struct __sk_buff *skb, __u32 end)
 {
-	__u32 zero = 0;
-	__u64 *count = bpf_map_lookup_elem(&swallowed, &zero);
+	__u64 *count = bpf_map_lookup_elem(&swallowed, &end);
 
 	if (skb->protocol != bpf_htons(ETH_P_IP))
 		return TC_ACT_UNSPEC;
 	if (count)
 		__sync_fetch_and_add(count, 1);
 	return TC_ACT_SHOT;
+}
+
+SEC("tc")
+int swallow_server(struct __sk_buff *skb)
+{
+	return count_and_drop(skb, 0);
+}
+
+SEC("tc")
+int swallow_client(struct __sk_buff *skb)
+{
+	return count_and_drop(skb, 1);
 }
