@@ -35,6 +35,8 @@ static __always_inline int ek_unknown(struct __sk_buff *skb, struct ek_packet *p
 			return ek_apart(skb, packet->outward, EK_PROGRAM_OVERHEAR);
 		return EK_LEAVE;
 	}
+	if (ek_is_martian(packet))
+		return EK_LEAVE;
 	if (!ek_may_begin(packet)) {
 		ek_reason(EK_REASON_NO_CONNECTION);
 		return EK_LEAVE;

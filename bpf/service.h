@@ -49,4 +49,21 @@ static __always_inline int ek_may_begin(const struct ek_packet *packet)
 	return packet->protocol != IPPROTO_TCP || (packet->tcp_flags & (EK_SYN | EK_RST)) == EK_SYN;
 }
 
+/* A source that no packet of another machine can have: the stack drops it (ip_route_input_slow, ip6_rcv_core). */
+static __always_inline int ek_is_martian(const struct ek_packet *packet)
+{
+	const struct ek_address *from = &packet->source;
+	__u32 high = bpf_ntohl(from->word_be[0]) >> 24;
+
+	if (packet->outward || packet->interface == EK_LOOPBACK)
+		return 0;
+	if (from->word_be[0] == packet->destination.word_be[0] && from->word_be[1] == packet->destination.word_be[1] &&
+	    from->word_be[2] == packet->destination.word_be[2] && from->word_be[3] == packet->destination.word_be[3])
+		return 1;
+	if (packet->family == EK_IPV4)
+		return high == 0 || high == 127 || (high & 0xf0) == 0xe0 || from->word_be[0] == 0xffffffff;
+	return high == 0xff ||
+	       (!from->word_be[0] && !from->word_be[1] && !from->word_be[2] && bpf_ntohl(from->word_be[3]) <= 1);
+}
+
 #endif
