@@ -66,6 +66,9 @@ static __attribute__((noinline)) __u32 ek_quoted(struct __sk_buff *skb, struct e
 	if (packet->protocol == IPPROTO_TCP || packet->protocol == IPPROTO_UDP) {
 		if (offset + sizeof(ports) > end || bpf_skb_load_bytes(skb, offset, ports, sizeof(ports)))
 			return 0;
+		/* Among the connections, port 0 marks the templates of persistence. */
+		if (!ports[0] || !ports[1])
+			return 0;
 		packet->source_port_be = ports[0];
 		packet->destination_port_be = ports[1];
 	}
