@@ -11,7 +11,6 @@
 
 #define EK_HALF_OPEN_SHORT_MS 3000
 #define EK_E2BIG 7
-#define EK_EEXIST 17
 
 static __always_inline struct ek_packet *ek_packet(void)
 {
@@ -198,7 +197,9 @@ static __always_inline int ek_settle(struct ek_packet *packet, const struct ek_s
 			return EK_DROP;
 		}
 		ek_connection_unbind(&key, connection, family);
-		error = ek_connection_reuse(&key, connection, born, family);
+		/* Without another token it keeps the one that it has. */
+		ek_connection_reuse(&key, connection, born, family);
+		error = 0;
 	} else {
 		if (!ek_guard(born)) {
 			ek_choice_undo(&key, born, family);

@@ -140,8 +140,9 @@ static __always_inline int ek_connection_take(struct ek_connection *connection)
 
 	if (state == EK_EXPIRED)
 		return 0;
+	/* ek_template_tie may be about to give a template another server: that one then finds it gone. */
 	if (connection->flags & EK_CONNECTION_TEMPLATE)
-		ek_template_count(connection->server, -1);
+		ek_template_count(__sync_lock_test_and_set(&connection->server, EK_NO_SERVER), -1);
 	else
 		ek_count_connection(connection->server, state, -1);
 	return 1;

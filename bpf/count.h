@@ -141,7 +141,8 @@ static __always_inline void ek_sample_later(__u32 server)
 	/* -EBUSY: it was made before. */
 	bpf_timer_init(&rate->timer, &rates, EK_CLOCK_MONOTONIC);
 	bpf_timer_set_callback(&rate->timer, ek_sample);
-	bpf_timer_start(&rate->timer, EK_SAMPLE_NS, 0);
+	if (bpf_timer_start(&rate->timer, EK_SAMPLE_NS, 0))
+		rate->running = 0;
 }
 
 #endif

@@ -127,6 +127,8 @@ static __always_inline void ek_template_tie(struct ek_connection *template, cons
 {
 	__u32 before = template->server;
 
+	if (before == EK_NO_SERVER) /* its time has just been up */
+		return;
 	if (!ek_takes_persistent(service, before)) {
 		if (__sync_val_compare_and_swap(&template->server, before, choice->server) == before) {
 			ek_template_count(before, -1);
@@ -135,8 +137,11 @@ static __always_inline void ek_template_tie(struct ek_connection *template, cons
 			template->service = service->number;
 			template->timeout_ms = ek_template_timeout_ms(service);
 		}
+		before = template->server;
+		if (before == EK_NO_SERVER)
+			return;
 	}
-	choice->server = template->server;
+	choice->server = before;
 	choice->flags = EK_CONNECTION_CONTROLLED;
 	template->last_ns = bpf_ktime_get_coarse_ns();
 	__sync_fetch_and_add(&template->controlled, 1);
@@ -168,6 +173,8 @@ static __attribute__((noinline)) int ek_template_follow(struct ek_service *servi
 	return 1;
 }
 
+#define EK_EEXIST 17
+
 /* Makes a template of the choice, or gives it to the one that is there. Without room the connection stands alone. */
 static __attribute__((noinline)) int ek_template_begin(struct ek_service *service, const struct ek_packet *packet,
 							struct ek_choice *choice)
@@ -196,6 +203,8 @@ static __attribute__((noinline)) int ek_template_begin(struct ek_service *servic
 	}
 	if (!error)
 		choice->flags = EK_CONNECTION_CONTROLLED;
+	else if (error == -EK_EEXIST) /* another processor was faster */
+		ek_template_follow(service, packet, choice);
 	return 0;
 }
 
