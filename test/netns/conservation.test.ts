@@ -93,6 +93,42 @@ test("After traffic of all kinds has stopped, nothing is left of it", async () =
   await emptied(plane);
 });
 
+test("Processors that work on the same connections at a time count no differently, and nothing is left either", async () => {
+  await using plane = await DataPlane.start();
+  plane.setAllTimeouts(600_000);
+  begin(plane);
+  await until("the wheel comes to the present", () => plane.isWheelAtRest());
+  const operator = new Operator(drawFrom(8), plane.tables, 300);
+  operator.begin();
+  for (let round = 0; round < 8; round++) {
+    // Two with the same packets meet at the same connections, for births and changes alike.
+    const done = Promise.all([plane.receiveAside(round, 4000), plane.receiveAside(round, 4000)]);
+    const change = setInterval(() => operator.step(), 5);
+    await done.finally(() => clearInterval(change));
+    const seen = census(plane);
+    assert.equal(seen.countedEntries, seen.entries);
+    assert.equal(seen.active + seen.inactive, seen.connections);
+    assert.equal(seen.persistent, seen.templates);
+    assert.equal(seen.countedHalfOpen, seen.halfOpen);
+    assert.deepEqual(seen.negative, []);
+    assert.equal(seen.tokens, seen.entries);
+    assert.ok(seen.replies <= seen.connections, `${seen.replies} replies of ${seen.connections} connections`);
+  }
+});
+
+test("Nor is anything left when entries end while several processors work on them", async () => {
+  await using plane = await DataPlane.start();
+  plane.setAllTimeouts(1000);
+  const operator = new Operator(drawFrom(9), plane.tables, 8);
+  operator.begin();
+  const change = setInterval(() => operator.step(), 5);
+  for (let round = 0; round < 4; round++) {
+    await Promise.all([plane.receiveAside(round, 6000), plane.receiveAside(round, 6000)]);
+  }
+  clearInterval(change);
+  await emptied(plane);
+});
+
 /** Templates may stay a minute longer than their connections. */
 async function emptied(plane: DataPlane): Promise<void> {
   const deadline = performance.now() + 100_000;

@@ -4,10 +4,11 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { internetChecksum } from "../../src/wire/checksum.ts";
 import { DataPlane } from "../support/data-plane.ts";
-import { ACK, FIN, type Flow, type FrameOptions, frame, SYN } from "../support/frames.ts";
+import { ACK, FIN, type Flow, type FrameOptions, frame, icmpError, SYN } from "../support/frames.ts";
 import { census } from "../support/plane-census.ts";
 import { drawFrom, randomFrame } from "../support/random-packets.ts";
 import { serverKey, serverSettings, serviceKey, serviceSettings } from "../support/tables.ts";
+import { until } from "../support/until.ts";
 
 const LEAVE = -1;
 const VIP = { 4: "10.9.0.1", 6: "fd09::1" } as const;
@@ -15,6 +16,10 @@ const VIP = { 4: "10.9.0.1", 6: "fd09::1" } as const;
 let plane: DataPlane;
 before(async () => {
   plane = await DataPlane.start();
+  // A wheel that is new goes round once, and takes tokens in hand.
+  serve("udp");
+  plane.receive(flow("udp", "10.1.0.2", 40000));
+  await until("the wheel comes to the present", () => plane.isWheelAtRest());
 });
 after(() => plane[Symbol.asyncDispose]());
 
@@ -130,6 +135,31 @@ test("a packet in a VLAN, in a tunnel or of another protocol is left alone", () 
   }
   const tagged = Uint8Array.from([...whole.subarray(0, 12), 0x81, 0, 0, 5, ...whole.subarray(12)]);
   expectLeft(tagged, "a tag");
+});
+
+test("a source that only this machine itself, or nobody, can have begins no connection", () => {
+  serve("udp");
+  for (const source of ["0.0.0.0", "0.1.2.3", "127.0.0.1", "224.0.0.1", "239.1.2.3", "255.255.255.255", VIP[4]]) {
+    expectLeft(frame(flow("udp", source, 40000)), source);
+  }
+  serve("udp", {}, 6);
+  for (const source of ["::", "::1", "ff02::1", VIP[6]]) expectLeft(frame(flow("udp", source, 40000, 6)), source);
+});
+
+test("an ICMP error that quotes port 0 is not taken for one about the template of a client", () => {
+  serve("udp", { persistence: 300 });
+  plane.receive(flow("udp", "10.1.0.2", 40000));
+  const [source, destination] = [serverKey("10.1.0.254", 0).address, serverKey(VIP[4], 0).address];
+  const client = serverKey("10.1.0.2", 0).address;
+  const answer = frame({
+    protocol: "udp",
+    source: destination,
+    sourcePort: 80,
+    destination: client,
+    destinationPort: 0,
+  });
+  const { verdict } = plane.receiveFrame(icmpError({ source, destination }, [3, 3, 0], answer));
+  assert.equal(verdict | 0, LEAVE);
 });
 
 test("while there is no service that a packet could be for, it comes out as it went in", () => {

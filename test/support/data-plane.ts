@@ -3,6 +3,8 @@
  * 10.1.0.0/24 with its clients and 10.2.0.0/24 with its servers; IPv6 likewise. What it decides to send is not sent.
  */
 
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
 import { Layouts, numberKey } from "../../src/director/layouts.ts";
 import type { MapName, TableMap } from "../../src/director/map-set.ts";
 import { Tables } from "../../src/director/tables.ts";
@@ -12,6 +14,7 @@ import { type TestRunResult, testRun } from "../../src/sys/bpf-test-run.ts";
 import { type Flow, type FrameOptions, frame } from "./frames.ts";
 import { DIRECTOR_OBJECT } from "./memory-maps.ts";
 import { TestNetwork, type TestNode } from "./namespace.ts";
+import type { PacketWork } from "./packet-worker.ts";
 
 const CPUS = 16;
 const STATE_NAMES = ["NONE", "ES", "SS", "SR", "FW", "TW", "CL", "CW", "LA", "LI", "SA", "UDP"];
@@ -73,6 +76,20 @@ export class DataPlane implements AsyncDisposable {
     const packet = Uint8Array.from([...this.#hardware, ...bytes.subarray(this.#hardware.length)]);
     const run = { packet, interface: this.#interface, mark };
     return this.#director.within(() => testRun(this.object.program("ingress"), run));
+  }
+
+  /** The same by a thread of its own; resolves when it has sent them. All who have a seed send the same. */
+  async receiveAside(seed: number, packets: number): Promise<void> {
+    const workerData: PacketWork = {
+      namespace: `/run/netns/${this.#director.name}`,
+      program: this.object.program("ingress"),
+      interface: this.#interface,
+      hardware: this.#hardware,
+      seed,
+      packets,
+    };
+    const [status] = await once(new Worker(new URL("./packet-worker.ts", import.meta.url), { workerData }), "exit");
+    if (status !== 0) throw new Error(`the thread ended with ${status}`);
   }
 
   /** Initials of the only IPv4 connection's state, as l4.md §1.3 has them. */
