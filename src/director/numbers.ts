@@ -181,7 +181,7 @@ export class Numbers {
   }
 
   #free(numbers: number[], what: "services" | "servers"): number {
-    if (numbers.length === 0) {
+    if (numbers.length === 0 && this.#inventory.gone.size > 0) {
       // A program that began with an old list may be about to give a connection to a server that has just gone.
       this.#store.port.settle();
       this.#forgetIdle(this.#store.port.now());

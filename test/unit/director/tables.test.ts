@@ -226,6 +226,15 @@ describe("numbers of servers", () => {
     assert.equal(entry?.counters.packetsIn, 9n);
   });
 
+  test("where no server is gone, one too many is refused at once", () => {
+    const { tables, settled } = openTables({ servers: 1 });
+    tables.addService(WEB, serviceSettings());
+    tables.addServer(WEB, A, serverSettings());
+    const before = settled();
+    assert.throws(() => tables.addServer(WEB, B, serverSettings()), refused("ENOMEM"));
+    assert.equal(settled(), before);
+  });
+
   test("two minutes after a server went its number is free, unless it has connections", () => {
     const { tables, maps, connect, pass, decodeServer } = openTables();
     tables.addService(WEB, serviceSettings());
