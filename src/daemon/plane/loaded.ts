@@ -86,6 +86,9 @@ function load({ place, pins, capacity }: LoadRequest, types: Btf, version: Objec
       connections6: connections,
       replies4: connections,
       replies6: connections,
+      // Each has one; for a moment two.
+      tokens4: 2 * connections,
+      tokens6: 2 * connections,
     },
     pinned: folder,
   });
