@@ -20,7 +20,8 @@ export type Peer =
   | "ping"
   | "arping"
   | "ethtool"
-  | "nft";
+  | "nft"
+  | "sysctl";
 
 const script = fileURLToPath(new URL("../../scripts/peer", import.meta.url));
 const found = new Map<Peer, string>();
