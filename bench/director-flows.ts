@@ -105,7 +105,10 @@ class Stage implements AsyncDisposable {
     if (method !== "nat") this.#real("--vip", VIP, "--mode", method);
     return () => {
       if (method !== "nat") this.#real("--undo");
-      director.within(() => plane.clear());
+      director.within(() => {
+        plane.clear();
+        plane.close();
+      });
     };
   }
 

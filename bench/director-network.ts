@@ -207,7 +207,11 @@ export class DirectorNetwork implements AsyncDisposable {
     const way = this.#way(
       { target: VIP, targets: services, opening: ["SYN_ONLY", "ESTABLISHED"] },
       method === "nat" ? () => this.#replies(plane, servers, services) : undefined,
-      () => this.director.within(() => plane.clear()),
+      () =>
+        this.director.within(() => {
+          plane.clear();
+          plane.close();
+        }),
     );
     // In slices, as more than a quarter of the table half open counts as a flood.
     const slice = 50_000;

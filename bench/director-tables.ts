@@ -31,6 +31,7 @@ export function tableTimes(network: DirectorNetwork, directory: string): TableTi
     } finally {
       other.close();
       plane.clear();
+      plane.close();
     }
   });
 }

@@ -38,6 +38,16 @@ interface Present {
   readonly numbers: Numbers;
 }
 
+export interface PlaneNeeds {
+  readonly services: number;
+  readonly marks: readonly { readonly mark: number; readonly family: 4 | 6 }[];
+  /**
+   * What leaves must be seen: connections of the machine itself to an address that is not its own, and the answers of a NAT
+   * server on the machine.
+   */
+  readonly outward: boolean;
+}
+
 export class Tables implements Plane {
   readonly #store: Store;
   readonly #connections: ConnectionReader;
@@ -222,11 +232,27 @@ export class Tables implements Plane {
   }
 
   /** What of the data plane is needed: programs while there are services, rules for marks. */
-  needs(): { readonly services: number; readonly marks: readonly { readonly mark: number; readonly family: 4 | 6 }[] } {
-    return this.#look(({ inventory: { services, marks } }) => ({
-      services: services.size,
-      marks: marks ? Array.from(services.values()).flatMap(({ key }) => (key.kind === "mark" ? [key] : [])) : [],
-    }));
+  needs(): PlaneNeeds {
+    return this.#look(({ inventory: { services, servers, marks } }) => {
+      const { isLocal } = this.#store.port;
+      const keys = Array.from(services.values(), ({ key }) => key);
+      return {
+        services: services.size,
+        marks: marks ? keys.filter((key) => key.kind === "mark") : [],
+        outward:
+          keys.some((key) => key.kind === "mark" || !isLocal(key.address)) ||
+          servers.values().some(({ local, settings }) => local && settings.method === "nat"),
+      };
+    });
+  }
+
+  /** Whether connections of a server wait for it, or would if it went (`keep`). */
+  get keeps(): boolean {
+    return this.#look(({ inventory: { services, gone } }) =>
+      [...Array.from(services.values(), ({ settings }) => settings), ...gone.values()].some(
+        ({ onServerDown }) => onServerDown === "keep",
+      ),
+    );
   }
 
   /** The machine's addresses have changed. */

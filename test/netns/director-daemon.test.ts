@@ -295,6 +295,27 @@ test("a stop removes the virtual servers; a killed daemon's are cleared by --flu
   assert.doesNotMatch(await list(), /10\.0\.0\.10:80/);
 });
 
+test("after --flush connections from before count nowhere, and are reset", async () => {
+  await using daemon = await DirectorDaemon.start(virtual(7, BOTH));
+  const talk = await conversation(daemon);
+  assert.equal(await talk.say("before"), "before");
+  const family = tree(daemon.program.pid);
+  signalTree(daemon.program.pid, "SIGKILL");
+  await gone(family);
+  const closed = new Promise((resolve) => talk.socket.once("close", resolve));
+  await daemon.run(virtual(7, BOTH), "--flush");
+  await closed;
+  const { servers } = await daemon.virtualServer(ECHO);
+  assert.deepEqual(
+    servers.map(({ active, inactive, connections }) => [active, inactive, connections]),
+    [
+      [0, 0, 0],
+      [0, 0, 0],
+    ],
+  );
+  assert.equal((await daemon.director()).table.connections, 0);
+});
+
 test("a table size that comes too late is said", async () => {
   const sized = (size: number) => `global_defs {\n connection_table_size ${size}\n}\n${virtual(80, BOTH)}`;
   await using daemon = await DirectorDaemon.start(sized(2048));

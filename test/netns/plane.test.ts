@@ -152,6 +152,60 @@ describe("the data plane in the kernel", () => {
     assert.deepEqual(lab.open().services(), []);
   });
 
+  test("-C ends all connections, so that nothing of them counts when the same services are made again", async () => {
+    await using lab = await PlaneLab.start();
+    const plane = lab.open();
+    serve(lab, plane);
+    lab.within(() => plane.setTimeouts({ tcp: 77, tcpFin: 0, udp: 0 }));
+    const idle = await lab.connect();
+    await echoes(idle, "hello");
+    const reset = new Promise<NodeJS.ErrnoException>((resolve) => idle.once("error", resolve));
+    lab.within(() => plane.flush());
+    assert.deepEqual(lab.pins(), []);
+    assert.equal((await reset).code, "ECONNRESET");
+    serve(lab, plane);
+    const [server] = plane.service(WEB)?.servers ?? [];
+    assert.deepEqual([plane.table().connections, server?.active, server?.counters.connections], [0, 0, 0n]);
+    assert.equal(plane.timeouts().tcp, 77, "IPVS's -C leaves them too");
+    await echoes(await lab.connect(), "served again");
+  });
+
+  test("-C leaves connections that their service keeps, and those of a plane that a daemon holds", async () => {
+    await using lab = await PlaneLab.start();
+    const plane = lab.open();
+    lab.within(() => plane.addService(WEB, serviceSettings({ onServerDown: "keep" })));
+    lab.within(() => plane.addServer(WEB, SERVER, serverSettings()));
+    const kept = await lab.connect();
+    await echoes(kept, "hello");
+    lab.within(() => plane.flush());
+    assert.equal(plane.table().connections, 1);
+    // Those of a server that went before still count on it.
+    lab.within(() => plane.flush());
+    lab.within(() => plane.addService(WEB, serviceSettings({ onServerDown: "keep" })));
+    lab.within(() => plane.addServer(WEB, SERVER, serverSettings()));
+    await echoes(kept, "goes on");
+    const daemon = lab.process("daemon");
+    assert.equal(await daemon.answer(), "open");
+    lab.within(() => plane.editService(WEB, serviceSettings({ onServerDown: "reset" })));
+    lab.within(() => plane.flush());
+    assert.equal(lab.pins().length, 1);
+    assert.equal(plane.services().length, 0);
+  });
+
+  test("clear ends what a daemon holds, kept connections and time-outs too, and it goes on with an empty plane", async () => {
+    await using lab = await PlaneLab.start();
+    const plane = lab.open({ role: "daemon" });
+    lab.within(() => plane.addService(WEB, serviceSettings({ onServerDown: "keep" })));
+    lab.within(() => plane.addServer(WEB, SERVER, serverSettings()));
+    lab.within(() => plane.setTimeouts({ tcp: 77, tcpFin: 0, udp: 0 }));
+    await echoes(await lab.connect(), "hello");
+    lab.within(() => plane.clear());
+    assert.deepEqual(lab.pins(), []);
+    serve(lab, plane);
+    assert.deepEqual([plane.table().connections, plane.timeouts().tcp], [0, 900]);
+    await echoes(await lab.connect(), "served again");
+  });
+
   test("a command that found nothing in use does not take the plane from under another's feet", async () => {
     await using lab = await PlaneLab.start();
     const plane = lab.open();

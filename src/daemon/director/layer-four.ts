@@ -53,7 +53,7 @@ export class LayerFour {
   private constructor(plane: OpenedPlane, { configuration, flush, log, publish }: LayerFourOptions) {
     this.#plane = plane;
     this.#log = log;
-    if (flush) plane.flush();
+    if (flush) plane.clear();
     this.#interfaces = new Interfaces({
       onChange: ({ kind }) => this.#interfaceChanged(kind),
       onError: (error) => log.write("err", error.message),

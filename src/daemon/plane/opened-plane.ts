@@ -38,9 +38,12 @@ export interface OpenedPlane extends Plane, Disposable {
    */
   attachMissing(): void;
   /**
-   * Removes everything: services, connections, programs, pins, rules. While a daemon holds the plane and this is a command,
-   * all services only. The plane may not be used afterwards.
+   * All services. Where no connection is to be kept (`onServerDown`), this is a command and no daemon holds the plane, also
+   * connections, programs, pins and rules, so that an old connection is nothing to a new service; clients are reset first, as
+   * many as a second is enough for. Time-outs stay. What is used afterwards is made anew.
    */
+  flush(): void;
+  /** As `flush`, of kept connections and time-outs too; also what a daemon holds that is this process. */
   clear(): void;
   /** Lets go; the plane itself stays, save a command's that has neither services nor connections. Safe to call twice. */
   close(): void;

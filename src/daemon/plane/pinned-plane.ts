@@ -3,7 +3,7 @@
  * for firewall marks exactly while something needs them.
  */
 
-import { existsSync, rmdirSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import type { IpAddress } from "../../base/ip.ts";
 import type {
@@ -105,7 +105,11 @@ export class PinnedPlane implements OpenedPlane {
   }
 
   flush(): void {
-    this.#change(() => this.#tables.flush());
+    this.exclusively(() => {
+      const { keeps } = this.#tables;
+      if (keeps || this.#options.role === "daemon") this.#change(() => this.#tables.flush());
+      else this.#empty();
+    });
   }
 
   zero(key?: ServiceKey): void {
@@ -147,18 +151,15 @@ export class PinnedPlane implements OpenedPlane {
     this.exclusively(() => {
       const interfaces = this.#readMachine();
       this.#tables.readdress();
-      if (this.#attachments.attached) this.#attachments.attach(interfaces, false);
+      if (this.#attachments.attached) this.#attachments.attach(interfaces, this.#tables.needs().outward, false);
     });
   }
 
   clear(): void {
-    this.#lock.exclusively(() => {
-      this.flush();
-      this.#resets.start();
-      this.#settle();
-      if (this.#isOnlyOne()) this.#unload();
+    this.exclusively(() => {
+      this.#tables.setTimeouts(DEFAULT_TIMEOUTS);
+      this.#empty();
     });
-    this.close();
   }
 
   close(): void {
@@ -174,6 +175,13 @@ export class PinnedPlane implements OpenedPlane {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  #empty(): void {
+    this.#tables.flush();
+    this.#resets.finish();
+    this.#settle();
+    if (this.#isOnlyOne()) this.#unload();
   }
 
   /** What a change leaves to do is done once, after the last of several. */
@@ -218,8 +226,9 @@ export class PinnedPlane implements OpenedPlane {
       const tables = new Tables(loaded.set, { ...port, gone });
       const attachments = new Attachments(this.#pins, loaded, this.#options.method);
       tables.readdress();
-      const { services, marks } = tables.needs();
-      if (services > 0) attachments.attach(interfaces, loaded.renewed);
+      restoreTimeouts(this.#place.timeouts, tables);
+      const { services, marks, outward } = tables.needs();
+      if (services > 0) attachments.attach(interfaces, outward, loaded.renewed);
       else attachments.detach();
       if (loaded.renewed || this.#held !== undefined) loaded.revive();
       this.#rules.require(marks);
@@ -235,10 +244,13 @@ export class PinnedPlane implements OpenedPlane {
   }
 
   readonly #settle = (): void => {
-    const { services, marks } = this.#tables.needs();
+    const { services, marks, outward } = this.#tables.needs();
     const { attached } = this.#attachments;
-    if (services > 0 && !attached) this.#attachments.attach(this.#readMachine(), false);
-    else if (services === 0 && attached) this.#attachments.detach();
+    if (services === 0) {
+      if (attached) this.#attachments.detach();
+    } else if (!attached || outward !== this.#attachments.outward) {
+      this.#attachments.attach(this.#readMachine(), outward, false);
+    }
     this.#rules.require(marks);
     this.#resets.start();
   };
@@ -258,13 +270,11 @@ export class PinnedPlane implements OpenedPlane {
   }
 
   #isUnused(): boolean {
-    const { tcp, tcpFin, udp } = this.#tables.timeouts();
-    const isDefault =
-      tcp === DEFAULT_TIMEOUTS.tcp && tcpFin === DEFAULT_TIMEOUTS.tcpFin && udp === DEFAULT_TIMEOUTS.udp;
-    return isDefault && this.#tables.needs().services === 0 && this.#tables.table().connections === 0;
+    return this.#tables.needs().services === 0 && this.#tables.table().connections === 0;
   }
 
   #unload(): void {
+    saveTimeouts(this.#place.timeouts, this.#tables);
     this.#attachments.detach();
     this.#rules.require([]);
     for (const layout of this.#pins.layouts()) rmSync(this.#place.layoutFile(layout), { force: true });
@@ -275,6 +285,20 @@ export class PinnedPlane implements OpenedPlane {
       // `evenkeel real` has pins there too.
     }
   }
+}
+
+/** Time-outs outlive services and connections, as with IPVS, where they are the kernel's: in a file, while there is no plane. */
+function saveTimeouts(file: string, tables: Tables): void {
+  const timeouts = tables.timeouts();
+  if (JSON.stringify(timeouts) === JSON.stringify(DEFAULT_TIMEOUTS)) return;
+  writeFileSync(`${file}.new`, JSON.stringify(timeouts), { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+}
+
+function restoreTimeouts(file: string, tables: Tables): void {
+  if (!existsSync(file)) return;
+  tables.setTimeouts(JSON.parse(readFileSync(file, "utf8")) as Timeouts);
+  rmSync(file);
 }
 
 /** The kernel is asked what it lacks only when something went wrong: that takes its time. */

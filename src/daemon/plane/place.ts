@@ -5,6 +5,7 @@
  *     RUN/bpf/COOKIE/director/LAYOUT/OBJECT/PROGRAM     the programs that are attached, by a hash of the object
  *     RUN/bpf/COOKIE/director/links/DIRECTION+INTERFACE whatever the layout, so that an upgrade finds them
  *     RUN/plane-COOKIE.lock, .daemon, .layout-LAYOUT    lock; who holds it; what a layout looks like, for who comes after
+ *     RUN/plane-COOKIE.timeouts                         those that were set, while nothing is pinned
  *
  * RUN is $EVENKEEL_RUN or /run/evenkeel; COOKIE is the kernel's number of the namespace.
  */
@@ -26,6 +27,8 @@ export interface PlanePlace {
   readonly lock: string;
   /** Locked by the daemon as long as it has the plane; holds its process number. */
   readonly daemon: string;
+  /** Time-outs while nothing is pinned. */
+  readonly timeouts: string;
   layoutFile(layout: string): string;
 }
 
@@ -41,6 +44,7 @@ export function planePlace(directory?: string, object = OBJECT): PlanePlace {
     cookie,
     lock: `${beside}.lock`,
     daemon: `${beside}.daemon`,
+    timeouts: `${beside}.timeouts`,
     layoutFile: (layout) => `${beside}.layout-${layout}`,
   };
 }

@@ -46,6 +46,14 @@ export class ResetSender {
     else this.#all(performance.now() + AT_ONCE_MS);
   }
 
+  /** Sends what waits, as far as a second goes; the rest is let go. Servers may be forgotten afterwards. */
+  finish(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#all(performance.now() + AT_ONCE_MS);
+    if (this.#options.stays) this.#tell();
+  }
+
   close(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -59,15 +67,19 @@ export class ResetSender {
       return;
     }
     this.#timer = undefined;
-    if (this.#sent > 0) this.#options.say(`${this.#sent} clients of servers that are gone were reset`);
-    this.#sent = 0;
+    this.#tell();
     this.start();
   }
 
   #all(until: number): void {
-    while (this.#batch() && performance.now() < until);
+    while ((this.#walk !== undefined || this.#waiting.size > 0) && performance.now() < until) this.#batch();
     this.#waiting.clear();
     this.#walk = undefined;
+  }
+
+  #tell(): void {
+    if (this.#sent > 0) this.#options.say(`${this.#sent} clients of servers that are gone were reset`);
+    this.#sent = 0;
   }
 
   /** False: nothing is left. */
