@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import { DataPlane } from "../support/data-plane.ts";
-import { SYN } from "../support/frames.ts";
+import { ACK, FIN, frame, SYN } from "../support/frames.ts";
 import { type Census, census } from "../support/plane-census.ts";
 import { drawFrom, MARK, Operator, randomFrame } from "../support/random-packets.ts";
 import { serverKey, serverSettings, serviceKey, serviceSettings } from "../support/tables.ts";
@@ -114,6 +114,19 @@ test("Processors that work on the same connections at a time count no differentl
     assert.equal(seen.tokens, seen.entries);
     assert.ok(seen.replies <= seen.connections, `${seen.replies} replies of ${seen.connections} connections`);
   }
+});
+
+test("Two processors that change the state of one connection do not both count the change", async () => {
+  await using plane = await DataPlane.start();
+  plane.setAllTimeouts(600_000);
+  begin(plane);
+  const [source, destination] = [serverKey("10.1.0.2", 0).address, serverKey("10.9.0.1", 0).address];
+  const flow = { protocol: "tcp", source, sourcePort: 40000, destination, destinationPort: 80 } as const;
+  const frames = [SYN, ACK, FIN | ACK, ACK, 0].map((flags) => frame(flow, { flags }));
+  await Promise.all([plane.receiveAside(1, 150_000, frames), plane.receiveAside(2, 150_000, frames)]);
+  const seen = census(plane);
+  assert.deepEqual([seen.connections, seen.active + seen.inactive], [1, 1]);
+  assert.deepEqual([seen.countedHalfOpen, seen.negative], [seen.halfOpen, []]);
 });
 
 test("Nor is anything left when entries end while several processors work on them", async () => {

@@ -79,7 +79,7 @@ export class DataPlane implements AsyncDisposable {
   }
 
   /** The same by a thread of its own; resolves when it has sent them. All who have a seed send the same. */
-  async receiveAside(seed: number, packets: number): Promise<void> {
+  async receiveAside(seed: number, packets: number, frames?: readonly Uint8Array[]): Promise<void> {
     const workerData: PacketWork = {
       namespace: `/run/netns/${this.#director.name}`,
       program: this.object.program("ingress"),
@@ -87,6 +87,7 @@ export class DataPlane implements AsyncDisposable {
       hardware: this.#hardware,
       seed,
       packets,
+      frames,
     };
     const [status] = await once(new Worker(new URL("./packet-worker.ts", import.meta.url), { workerData }), "exit");
     if (status !== 0) throw new Error(`the thread ended with ${status}`);

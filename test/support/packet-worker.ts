@@ -12,13 +12,15 @@ export interface PacketWork {
   readonly hardware: Uint8Array;
   readonly seed: number;
   readonly packets: number;
+  /** To draw from; missing: all kinds. */
+  readonly frames?: readonly Uint8Array[] | undefined;
 }
 
 const work = workerData as PacketWork;
 const draw = drawFrom(work.seed);
 enterNamespace(work.namespace, "net");
 for (let n = 0; n < work.packets; n++) {
-  const packet = randomFrame(draw);
+  const packet = work.frames?.[draw(work.frames.length)] ?? randomFrame(draw);
   packet.set(work.hardware);
   testRun(work.program, { packet, interface: work.interface, mark: draw(6) === 0 ? MARK : 0 });
 }
