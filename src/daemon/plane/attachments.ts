@@ -14,8 +14,6 @@ import type { LoadedPlane } from "./loaded.ts";
 import { namesIn, type Pins } from "./place.ts";
 
 const DIRECTIONS: readonly Direction[] = ["ingress", "egress"];
-/** What leaves over lo comes in again over lo, and is dealt with there. */
-const ON_LOOPBACK: readonly Direction[] = ["ingress"];
 /** clsact: before the programs of `evenkeel real`. */
 const PRIORITY = 40_000;
 /** ARPHRD_*: the programs read Ethernet headers. */
@@ -44,8 +42,16 @@ export class Attachments {
     return existsSync(this.#pins.links);
   }
 
-  /** @param anew also where our programs are already */
-  attach(interfaces: Iterable<NetworkInterface>, anew: boolean): void {
+  /** Also sees what leaves. */
+  get outward(): boolean {
+    return this.#linked().some(({ direction }) => direction === "egress");
+  }
+
+  /**
+   * @param outward also sees what leaves; it costs every packet
+   * @param anew also where our programs are already
+   */
+  attach(interfaces: Iterable<NetworkInterface>, outward: boolean, anew: boolean): void {
     if (!this.attached) {
       mkdirSync(this.#pins.links);
       for (const name of SYSCTLS) this.#switchOn(name);
@@ -55,8 +61,13 @@ export class Attachments {
       present.add(one.index);
       if (one.hardwareType !== ETHERNET && one.hardwareType !== LOOPBACK) continue;
       this.#describe(one);
-      for (const direction of one.hardwareType === LOOPBACK ? ON_LOOPBACK : DIRECTIONS) {
+      for (const direction of DIRECTIONS) {
         const point = this.#point(one.index, direction);
+        // What leaves over lo comes in again over lo, and is dealt with there.
+        if (direction === "egress" && (!outward || one.hardwareType === LOOPBACK)) {
+          if (existsSync(point.pin) || attached(point) !== undefined) detach(point);
+          continue;
+        }
         if (!anew && attached(point) !== undefined) continue;
         try {
           attach(point, this.#plane.programs[direction], this.#method);
