@@ -1,8 +1,8 @@
 /** Scenario S1 from the files in examples/ipvs-by-hand: keepalived.conf moves the VIP, layer 4 was set by hand. */
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import type { Lab } from "../../src/lab/lab.ts";
+import { test } from "../support/bpf-tests.ts";
 import { exampleLab, holds, ipvsadm, pages, serverRows, tally } from "../support/ipvs-lab.ts";
 import { peerPath } from "../support/peers.ts";
 import { until } from "../support/until.ts";

@@ -1,8 +1,8 @@
 /** Scenario S2 from the files in examples/ipvs-keepalived: keepalived.conf moves the VIP and drives layer 4. */
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import type { LabNode } from "../../src/lab/node.ts";
+import { test } from "../support/bpf-tests.ts";
 import { exampleLab, holds, ipvsadm, pages, serverRows, tally } from "../support/ipvs-lab.ts";
 import { until } from "../support/until.ts";
 

@@ -1,8 +1,8 @@
 /** The IPVS half of scenario S4 from the files in examples/ipvs-lecture: direct routing by hand, and the ARP trap. */
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import type { LabNode } from "../../src/lab/node.ts";
+import { test } from "../support/bpf-tests.ts";
 import { exampleLab, ipvsadm, pages, serverRows, tally } from "../support/ipvs-lab.ts";
 import { peerPath } from "../support/peers.ts";
 

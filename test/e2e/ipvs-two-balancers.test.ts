@@ -1,7 +1,7 @@
 /** Scenario S3 from the files in examples/ipvs-two-balancers. */
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "../support/bpf-tests.ts";
 import { exampleLab, holds, pages, serverRows, tally } from "../support/ipvs-lab.ts";
 import { until } from "../support/until.ts";
 

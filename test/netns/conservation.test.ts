@@ -5,8 +5,8 @@
  */
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
+import { test } from "../support/bpf-tests.ts";
 import { DataPlane } from "../support/data-plane.ts";
 import { ACK, FIN, frame, SYN } from "../support/frames.ts";
 import { type Census, census } from "../support/plane-census.ts";

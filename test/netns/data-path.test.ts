@@ -1,7 +1,7 @@
 /** `check_path data_plane` in DR mode: a balancer that owns the VIP, and a real server that has it or has it not. */
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "../support/bpf-tests.ts";
 import { DirectorDaemon, VIP } from "../support/director-daemon.ts";
 import { until } from "../support/until.ts";
 import { EVENKEEL } from "../support/vrrp-pair.ts";

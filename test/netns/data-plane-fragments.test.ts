@@ -1,7 +1,7 @@
 /** Datagrams larger than any packet, through every mode and back, over ways of 1500 bytes and less. */
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "../support/bpf-tests.ts";
 import { type Family, RoutedLab, VIPS } from "../support/routed-lab.ts";
 
 const BYTES = 4096;

@@ -1,7 +1,7 @@
 /** ICMP errors on a wire: ways narrower than the ends know of, before and behind the balancer, in tunnels too. */
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "../support/bpf-tests.ts";
 import { RoutedLab, VIPS } from "../support/routed-lab.ts";
 
 /** Counts what comes, says it at the end; sends as much as the first line asks for. */

@@ -1,9 +1,9 @@
 /** ICMP errors and packets to be cut, one by one: what is short, lies or quotes a tunnel (bpf/icmp.h, tunnel-error.h, fragment.h). */
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
 import { ipToBytes } from "../../src/base/ip.ts";
 import { numberKey } from "../../src/director/layouts.ts";
+import { after, before, test } from "../support/bpf-tests.ts";
 import { DataPlane } from "../support/data-plane.ts";
 import { type Flow, frame, icmpError, seeFrame, seePacket } from "../support/frames.ts";
 import { serverKey, serverSettings, serviceKey, serviceSettings } from "../support/tables.ts";

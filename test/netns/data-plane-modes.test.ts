@@ -5,11 +5,12 @@
  */
 
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
 import type { OpenedPlane } from "../../src/daemon/plane/open.ts";
 import type { ForwardMethod } from "../../src/director/plane.ts";
 import { type AttachMethod, preferredMethod } from "../../src/sys/bpf-attach.ts";
 import { openPacketSocket } from "../../src/sys/packet-socket.ts";
+import { needsBpf } from "../support/bpf.ts";
+import { describe, test } from "../support/bpf-tests.ts";
 import { type Member, ModesLab, serverAddress, VIP, VIP6 } from "../support/modes-lab.ts";
 import { markKey, serverKey, serverSettings, serviceKey, serviceSettings } from "../support/tables.ts";
 import { until } from "../support/until.ts";
@@ -47,7 +48,8 @@ const TUN: readonly Cell[] = [
 const CELLS = [...NAT, ...DR, ...TUN];
 const PORTS = [8002, 8003, 8004, 9000];
 const MEGABYTE = 1 << 20;
-const METHODS: readonly AttachMethod[] = preferredMethod() === "tcx" ? ["tcx", "clsact"] : ["clsact"];
+const METHODS: readonly AttachMethod[] =
+  needsBpf.skip === false && preferredMethod() === "tcx" ? ["tcx", "clsact"] : ["clsact"];
 
 const vip = (family: 4 | 6) => (family === 4 ? VIP : VIP6);
 const clientAddress = (family: 4 | 6) => (family === 4 ? "10.1.0.2" : "fd01::2");

@@ -1,9 +1,9 @@
 /** The data plane's programs over single packets: what leaves, what is answered, and IPVS's state tables (l4.md §1.3). */
 
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
 import { ipToBytes } from "../../src/base/ip.ts";
 import { internetChecksum } from "../../src/wire/checksum.ts";
+import { after, before, describe, test } from "../support/bpf-tests.ts";
 import { DataPlane } from "../support/data-plane.ts";
 import { ACK, FIN, type Flow, frame, icmpError, RST, SYN, seeFrame, seePacket } from "../support/frames.ts";
 import { serverKey, serverSettings, serviceKey, serviceSettings } from "../support/tables.ts";

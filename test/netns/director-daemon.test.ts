@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { Socket } from "node:net";
-import { test } from "node:test";
 import type { IpAddress } from "../../src/base/ip.ts";
 import { connectStream } from "../../src/sys/outgoing.ts";
+import { test } from "../support/bpf-tests.ts";
 import { DirectorDaemon, VIP } from "../support/director-daemon.ts";
 import { peerPath } from "../support/peers.ts";
 import { gone } from "../support/proxy-daemon.ts";

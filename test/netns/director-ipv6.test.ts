@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { test } from "node:test";
 import type { IpAddress } from "../../src/base/ip.ts";
 import { connectDatagram } from "../../src/sys/outgoing.ts";
 import { DNS_TYPES, encodeDnsQuery } from "../../src/wire/dns.ts";
+import { test } from "../support/bpf-tests.ts";
 import { DirectorDaemon, VIP, VIP6 } from "../support/director-daemon.ts";
 import * as net from "../support/real-lan.ts";
 import { until } from "../support/until.ts";

@@ -11,6 +11,7 @@ import type { IpAddress } from "../../src/base/ip.ts";
 import type { OpenedPlane } from "../../src/daemon/plane/open.ts";
 import type { OnServerDown } from "../../src/director/plane.ts";
 import { openPacketSocket } from "../../src/sys/packet-socket.ts";
+import { needsBpf } from "../support/bpf.ts";
 import { frame, SYN } from "../support/frames.ts";
 import { echoes, PlaneLab, SERVER, serve, VIP, WEB } from "../support/plane-lab.ts";
 import { serverKey, serverSettings, serviceKey, serviceSettings } from "../support/tables.ts";
@@ -35,7 +36,7 @@ async function bereaved(lab: PlaneLab, onServerDown: OnServerDown): Promise<{ pl
   return { plane, socket };
 }
 
-describe("a server is taken out while a client has a connection to it", () => {
+describe("a server is taken out while a client has a connection to it", needsBpf, () => {
   test("reset: a client that waits is told at once, and the next connection goes to another server", async () => {
     await using lab = await PlaneLab.start();
     const { plane, socket } = await bereaved(lab, "reset");
@@ -102,7 +103,7 @@ describe("a server is taken out while a client has a connection to it", () => {
   }
 });
 
-describe("on the way to the server", () => {
+describe("on the way to the server", needsBpf, () => {
   test("a link that is lost and comes back costs waiting, not the connection", async () => {
     await using lab = await PlaneLab.start();
     const plane = lab.open();
@@ -142,7 +143,7 @@ describe("on the way to the server", () => {
   });
 });
 
-test("a full table refuses and counts new connections; those that are there go on, and IPv6 has its own", async () => {
+test("a full table refuses and counts new connections; the others go on, and IPv6 has its own", needsBpf, async () => {
   await using lab = await PlaneLab.start();
   const plane = lab.open({ capacity: 8 });
   serve(lab, plane);
@@ -164,7 +165,7 @@ test("a full table refuses and counts new connections; those that are there go o
   await echoes(await late, "at last");
 });
 
-test("a flood of SYNs takes half of the table at most; live connections and legitimate clients get through", async () => {
+test("a flood of SYNs takes half of the table at most; live and legitimate clients get through", needsBpf, async () => {
   await using lab = await PlaneLab.start();
   const plane = lab.open({ capacity: 1024 });
   serve(lab, plane);

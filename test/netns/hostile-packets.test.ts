@@ -1,8 +1,8 @@
 /** Packets that nobody honest sends: they change nothing, make nothing that lasts, and come out as they went in. */
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
 import { internetChecksum } from "../../src/wire/checksum.ts";
+import { after, before, test } from "../support/bpf-tests.ts";
 import { DataPlane } from "../support/data-plane.ts";
 import { ACK, FIN, type Flow, type FrameOptions, frame, icmpError, SYN } from "../support/frames.ts";
 import { census } from "../support/plane-census.ts";

@@ -6,10 +6,10 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { type OpenedPlane, openPlane } from "../../src/daemon/plane/open.ts";
 import { removeBpffs } from "../../src/sys/bpffs.ts";
+import { after, before, test } from "../support/bpf-tests.ts";
 import { capturedSections, DIFFERENT } from "../support/ipvsadm-captures.ts";
 import { machine, playSection } from "../support/ipvsadm-run.ts";
 

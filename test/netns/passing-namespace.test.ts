@@ -6,6 +6,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { after, beforeEach, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { removeBpffs } from "../../src/sys/bpffs.ts";
+import { needsBpf } from "../support/bpf.ts";
 
 const launcher = fileURLToPath(new URL("../../bin/evenkeel", import.meta.url));
 const run = mkdtempSync("/run/ek-passing");
@@ -37,7 +38,7 @@ test("a command whose mounts end with it is refused, with a cure, and has made n
   assert.equal(existsSync(`${run}/bpf`), false);
 });
 
-test("where a shell is in the namespace too, its end is told of, and until then the plane is there", () => {
+test("where a shell is in the namespace too, its end is told of, and until then the plane is there", needsBpf, () => {
   const { status, stdout, stderr } = within(`${add} && ${list}; echo "by $$"`);
   const shell = /^by (\d+)$/m.exec(stdout)?.[1];
   assert.match(stdout, /^TCP {2}10\.0\.0\.1:80 wlc$/m);
@@ -49,7 +50,7 @@ test("where a shell is in the namespace too, its end is told of, and until then 
   assert.equal(status, 0);
 });
 
-test("with a bpffs that was mounted before, or process 1 in sight, the plane outlives the command", () => {
+test("with a bpffs that was mounted before, or process 1 in sight, the plane outlives the command", needsBpf, () => {
   const before = spawnSync("sh", ["-c", `mkdir -p ${run}/bpf && mount -t bpf bpf ${run}/bpf`]);
   assert.equal(before.status, 0);
   // In one network namespace, as a plane belongs to one.

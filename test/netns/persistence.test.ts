@@ -4,7 +4,7 @@
  */
 
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { after, before, describe, test } from "../support/bpf-tests.ts";
 import { capturedScenarios } from "../support/ipvs-captures.ts";
 import type { Step } from "../support/ipvs-scenario.ts";
 import { TestNetwork, type TestNode } from "../support/namespace.ts";

@@ -1,8 +1,8 @@
 /** Real servers that `evenkeel real` has set up, behind our own balancer: whole flows in every mode and mix of families. */
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { type IpAddress, isIpv4 } from "../../src/base/ip.ts";
+import { test } from "../support/bpf-tests.ts";
 import { type Host, lan, REAL, REAL6, VIP, VIP6 } from "../support/real-lan.ts";
 
 const SINK = [

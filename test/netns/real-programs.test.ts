@@ -1,7 +1,6 @@
 /** The programs of a real server over packets without a wire: every branch of bpf/real.bpf.c, input and output. */
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { type IpAddress, type Ipv4Address, ipToBytes, isIpv4 } from "../../src/base/ip.ts";
 import type { MacAddress } from "../../src/base/mac.ts";
@@ -10,6 +9,7 @@ import { type BpfObject, loadObject } from "../../src/sys/bpf.ts";
 import { testRun } from "../../src/sys/bpf-test-run.ts";
 import { decodeArp, encodeArp } from "../../src/wire/arp.ts";
 import { internetChecksum } from "../../src/wire/checksum.ts";
+import { after, before, test } from "../support/bpf-tests.ts";
 import { TestNetwork, type TestNode } from "../support/namespace.ts";
 
 const NEXT = -1;

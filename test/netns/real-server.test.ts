@@ -4,7 +4,6 @@
 
 import assert from "node:assert/strict";
 import { existsSync, readdirSync } from "node:fs";
-import { test } from "node:test";
 import { type IpAddress, type Ipv4Address, ipToBytes, isIpv4 } from "../../src/base/ip.ts";
 import type { MacAddress } from "../../src/base/mac.ts";
 import { networkNamespaceCookie } from "../../src/sys/namespaces.ts";
@@ -12,6 +11,7 @@ import type { Frame } from "../../src/sys/packet-socket.ts";
 import { ARP_REQUEST, decodeArp, encodeArp } from "../../src/wire/arp.ts";
 import { internetChecksum } from "../../src/wire/checksum.ts";
 import { ETHERTYPE_ARP, encodeEthernet } from "../../src/wire/ethernet.ts";
+import { test } from "../support/bpf-tests.ts";
 import { peerPath } from "../support/peers.ts";
 import { BALANCER, BALANCER6, CLIENT, CLIENT6, type Host, lan, REAL, REAL6, VIP, VIP6 } from "../support/real-lan.ts";
 import { type Addressed, ethernet, pseudoHeader, tunnelled, udpPacket } from "../support/udp-packets.ts";

@@ -4,7 +4,7 @@
  */
 
 import assert from "node:assert/strict";
-import { before, describe, test } from "node:test";
+import { before, describe, test } from "../support/bpf-tests.ts";
 import { type CaptureName, capturedScenarios } from "../support/ipvs-captures.ts";
 import type { Scenario } from "../support/ipvs-scenario.ts";
 import { buildSchedulingObject, SchedulingPlane } from "../support/scheduling-plane.ts";

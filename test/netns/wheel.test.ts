@@ -1,9 +1,9 @@
 /** The wheel that ends connections: it looks at each when its time has come, and rests in between. */
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import { numberKey } from "../../src/director/layouts.ts";
+import { test } from "../support/bpf-tests.ts";
 import { DataPlane } from "../support/data-plane.ts";
 import { SYN } from "../support/frames.ts";
 import { serverKey, serverSettings, serviceKey, serviceSettings } from "../support/tables.ts";

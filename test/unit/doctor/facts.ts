@@ -73,6 +73,7 @@ export function facts(over: Partial<Facts> = {}): Facts {
     ipvs: undefined,
     daemons: [],
     plane: undefined,
+    otherPlanes: [],
     real: NOTHING_SET_UP,
     listening: [],
     redirects: [],

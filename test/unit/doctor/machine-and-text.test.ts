@@ -107,3 +107,25 @@ missing  VIP 10.0.0.100  is not on lo and nobody knows why
 `,
   );
 });
+
+test("what other network namespaces left is told where it is gone or may be, and nothing of those in use", () => {
+  const otherPlanes = [
+    { cookie: "10", state: "gone" },
+    { cookie: "11", state: "used" },
+    { cookie: "12", state: "gone" },
+    { cookie: "13", state: "unused" },
+    { cookie: "14", state: "unknown" },
+  ] as const;
+  const told = judgeMachine(facts({ otherPlanes })).filter(({ subject }) => subject === "leftovers");
+  assert.deepEqual(
+    told.map(({ level, says }) => [level, /[\d, ]+$/.exec(says)?.[0]]),
+    [
+      ["note", " 10, 12"],
+      ["note", " 14"],
+    ],
+  );
+  assert.deepEqual(
+    judgeMachine(facts()).filter(({ subject }) => subject === "leftovers"),
+    [],
+  );
+});
