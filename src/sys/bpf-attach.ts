@@ -112,6 +112,16 @@ export function detach(point: AttachPoint): boolean {
   return detached;
 }
 
+/** Interface of a pinned tcx link; 0: it has gone. @throws SystemError ENOENT */
+export function linkedInterface(pin: string): number {
+  const link = attempt(`open the pinned link ${pin}`, () => addon.bpfOpenPinned(pin));
+  try {
+    return addon.bpfLinkInformation(link).interface;
+  } finally {
+    addon.close(link);
+  }
+}
+
 export interface Attached {
   readonly method: AttachMethod;
   /** The kernel's number of the program. */

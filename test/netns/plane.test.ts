@@ -2,11 +2,13 @@ import assert from "node:assert/strict";
 import { appendFileSync, copyFileSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, test } from "node:test";
-import { PlaneUnavailable } from "../../src/daemon/plane/open.ts";
+import { openPlane, PlaneUnavailable } from "../../src/daemon/plane/open.ts";
 import { numberKey } from "../../src/director/layouts.ts";
+import { linkedInterface } from "../../src/sys/bpf-attach.ts";
 import { openPinnedMap } from "../../src/sys/bpf-map.ts";
+import { describe, test } from "../support/bpf-tests.ts";
 import { DIRECTOR_OBJECT } from "../support/memory-maps.ts";
+import { TestNetwork, type TestNode } from "../support/namespace.ts";
 import { echoes, PlaneLab, type PlaneProcess, SERVER, serve, VIP, WEB } from "../support/plane-lab.ts";
 import { markKey, serverKey, serverSettings, serviceSettings } from "../support/tables.ts";
 import { until } from "../support/until.ts";
@@ -214,6 +216,41 @@ describe("the data plane in the kernel", () => {
     serve(lab, plane);
     assert.equal(lab.open().services().length, 1);
     await echoes(await lab.connect(), "served");
+  });
+
+  test("who loads a plane removes those whose network namespace is gone, and those that nobody uses, and no others", async () => {
+    await using lab = await PlaneLab.start();
+    const other = await lab.second();
+    const passing = new TestNetwork();
+    const node = await passing.node("passing");
+    const openIn = (where: TestNode) => where.within(() => openPlane({ role: "command", capacity: 256 }));
+    const gone = openIn(node);
+    node.within(() => gone.addService(WEB, serviceSettings()));
+    gone.close();
+    const [cookie = ""] = lab.pins();
+    const used = openIn(other);
+    other.within(() => used.addService(WEB, serviceSettings()));
+    const [kept] = lab.pins().filter((name) => name !== cookie);
+    await passing[Symbol.asyncDispose]();
+    const link = join(lab.folder, "bpf", cookie, "director", "links", "ingress1");
+    await until("the kernel has taken the namespace away", () => linkedInterface(link) === 0);
+    const said: string[] = [];
+    // Not closed: neither services nor connections are in it, and nobody would miss them.
+    const unused = lab.open({ say: (text) => said.push(text) });
+    assert.deepEqual(said, [`the data plane of network namespace ${cookie}, which is gone, has been removed`]);
+    assert.equal(lab.pins().includes(cookie), false);
+    assert.deepEqual(
+      readdirSync(lab.folder).filter((name) => name.includes(cookie)),
+      [],
+    );
+    assert.equal(lab.pins().length, 2);
+    openIn(lab.client).close();
+    assert.deepEqual(lab.pins(), [kept]);
+    serve(lab, unused);
+    await echoes(await lab.connect(), "made again");
+    assert.equal(used.services().length, 1);
+    other.within(() => used.clear());
+    used.close();
   });
 
   test("interfaces that appear later forward after attachMissing", async () => {

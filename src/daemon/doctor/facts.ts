@@ -7,6 +7,7 @@
 import type { IpAddress } from "../../base/ip.ts";
 import type { BpfFeature } from "../../sys/bpf-probe.ts";
 import type { NetworkInterface } from "../../sys/interfaces.ts";
+import type { OtherPlane } from "../plane/leftovers.ts";
 import type { RealReport } from "../real/report.ts";
 
 export interface Facts {
@@ -18,6 +19,8 @@ export interface Facts {
   readonly daemons: readonly { readonly name: string; readonly pid: number }[];
   /** Our data plane; undefined: it is not loaded. */
   readonly plane: PlaneFacts | undefined;
+  /** Those of other network namespaces. */
+  readonly otherPlanes: readonly OtherPlane[];
   /** A text: why it could not be looked at. */
   readonly real: RealReport | string;
   readonly listening: readonly Endpoint[];

@@ -13,6 +13,7 @@ import { look } from "../real/agent.ts";
 import { effectiveIpv4Sysctl, isGuardable } from "../real/interfaces.ts";
 import { findRealPlace } from "../real/place.ts";
 import type { Facts, MachineFacts, PlaneFacts, Redirect, RouteFacts } from "./facts.ts";
+import { readOtherPlanes } from "./plane-facts.ts";
 import { parseIpvs, parseSockets } from "./proc-net.ts";
 import { parseIptablesSave, parseNftRuleset } from "./redirects.ts";
 
@@ -40,6 +41,7 @@ export async function gather(readPlane: () => PlaneFacts | undefined): Promise<F
     ipvs: ifThere("/proc/net/ip_vs", parseIpvs),
     daemons: daemons(),
     plane,
+    otherPlanes: attempt(readOtherPlanes) ?? [],
     real: attemptText(() => look(findRealPlace())),
     listening: (["tcp", "udp"] as const).flatMap((protocol) => [
       ...(ifThere(`/proc/net/${protocol}`, (text) => parseSockets(text, protocol, 4)) ?? []),

@@ -1,9 +1,10 @@
 /** Judges what the machine and its kernel offer, whichever side it is on (design.md, decision 10). Pure. */
 
+import type { OtherPlaneState } from "../plane/leftovers.ts";
 import type { Facts, MachineFacts } from "./facts.ts";
 import { type Finding, missing, note, ok } from "./finding.ts";
 
-export function judgeMachine({ machine, daemons, ipvs, plane }: Facts): Finding[] {
+export function judgeMachine({ machine, daemons, ipvs, plane, otherPlanes }: Facts): Finding[] {
   return [
     ok("kernel", `Linux ${machine.release}`),
     machine.missingCapabilities.length === 0
@@ -25,6 +26,7 @@ export function judgeMachine({ machine, daemons, ipvs, plane }: Facts): Finding[
       ),
     ),
     ...judgeIpvs(ipvs, plane),
+    ...judgeLeftovers(otherPlanes),
   ];
 }
 
@@ -80,6 +82,33 @@ function judgeNftables({ nftables }: MachineFacts): Finding {
     return note("nftables", "there is no nft command: REDIRECT rules of real servers cannot be seen from here");
   }
   return note("nftables", `refused: ${nftables.refused}`);
+}
+
+/** daemon/plane/leftovers.ts. */
+function judgeLeftovers(planes: Facts["otherPlanes"]): Finding[] {
+  const subject = "leftovers";
+  const of = (wanted: OtherPlaneState) => planes.filter(({ state }) => state === wanted).map(({ cookie }) => cookie);
+  const [gone, unknown] = [of("gone"), of("unknown")];
+  const findings: Finding[] = [];
+  if (gone.length > 0) {
+    findings.push(
+      note(
+        subject,
+        `data planes of network namespaces that are gone are still in memory: ${gone.join(", ")}`,
+        "the next data plane that is made on this machine takes them away",
+      ),
+    );
+  }
+  if (unknown.length > 0) {
+    findings.push(
+      note(
+        subject,
+        `other network namespaces have a data plane, and it cannot be told whether they are still there: ${unknown.join(", ")}`,
+        "if not, rm -r /run/evenkeel/bpf/NUMBER gives their memory back",
+      ),
+    );
+  }
+  return findings;
 }
 
 function judgeIpvs(ipvs: Facts["ipvs"], plane: Facts["plane"]): Finding[] {

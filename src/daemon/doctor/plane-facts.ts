@@ -4,6 +4,7 @@ import { isIpv4 } from "../../base/ip.ts";
 import type { ServiceEntry, ServiceKey } from "../../director/plane.ts";
 import { findBpffs } from "../../sys/bpffs.ts";
 import { readInterfaces } from "../../sys/interfaces.ts";
+import { type OtherPlane, otherPlanes } from "../plane/leftovers.ts";
 import { openPlane } from "../plane/open.ts";
 import { namesIn, Pins, planePlace } from "../plane/place.ts";
 import type { PlaneFacts, PlaneService } from "./facts.ts";
@@ -21,6 +22,12 @@ export function readPlaneFacts(): PlaneFacts | undefined {
   } finally {
     plane.close();
   }
+}
+
+export function readOtherPlanes(): readonly OtherPlane[] {
+  const place = planePlace();
+  const bpffs = findBpffs(place.mountPoint);
+  return bpffs === undefined ? [] : otherPlanes(place, bpffs);
 }
 
 const describeService = ({ key, servers }: ServiceEntry): PlaneService => ({

@@ -15,6 +15,7 @@ import { closeProgram, openPinnedProgram, pinProgram } from "../../sys/bpf-pins.
 import { probeBpf } from "../../sys/bpf-probe.ts";
 import { testRun } from "../../sys/bpf-test-run.ts";
 import type { Btf } from "../../wire/btf.ts";
+import { sweep } from "./leftovers.ts";
 import { PlaneUnavailable } from "./opened-plane.ts";
 import { type ObjectVersion, objectVersion, type Pins, type PlanePlace, removeFolder } from "./place.ts";
 
@@ -57,6 +58,7 @@ export function loadPlane(request: LoadRequest): LoadedPlane {
     throw new PlaneUnavailable("held", "an evenkeel of another version runs here; restart it with this version first");
   }
   const adopted = existsSync(pins.maps(version.layout));
+  sweep(place, pins.bpffs, request.say);
   load(request, types, version);
   const loaded = adopt(pins.maps(version.layout), programs, types, true);
   for (const object of pins.objects(version.layout)) {

@@ -3,8 +3,7 @@
  * for firewall marks exactly while something needs them.
  */
 
-import { existsSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import type { IpAddress } from "../../base/ip.ts";
 import type {
   ConnectionEntry,
@@ -28,7 +27,7 @@ import type { ChangeLock } from "./change-lock.ts";
 import { type LoadedPlane, loadPlane } from "./loaded.ts";
 import { MarkRules } from "./mark-rules.ts";
 import { type OpenedPlane, type PlaneOptions, PlaneUnavailable } from "./opened-plane.ts";
-import { type Pins, type PlanePlace, removeFolder } from "./place.ts";
+import { type Pins, type PlanePlace, removePlane } from "./place.ts";
 import { ResetSender } from "./reset-sender.ts";
 
 /** No program of the kernel runs nearly as long: they end within the softirq that they began in. */
@@ -277,13 +276,7 @@ export class PinnedPlane implements OpenedPlane {
     saveTimeouts(this.#place.timeouts, this.#tables);
     this.#attachments.detach();
     this.#rules.require([]);
-    for (const layout of this.#pins.layouts()) rmSync(this.#place.layoutFile(layout), { force: true });
-    removeFolder(this.#pins.root);
-    try {
-      rmdirSync(dirname(this.#pins.root));
-    } catch {
-      // `evenkeel real` has pins there too.
-    }
+    removePlane(this.#place, this.#pins);
   }
 }
 

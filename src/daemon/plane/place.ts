@@ -11,8 +11,8 @@
  */
 
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, rmdirSync, statSync, unlinkSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, unlinkSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { networkNamespaceCookie } from "../../sys/namespaces.ts";
 import type { Btf } from "../../wire/btf.ts";
@@ -36,7 +36,11 @@ export interface PlanePlace {
 export function planePlace(directory?: string, object = OBJECT): PlanePlace {
   const run = process.env.EVENKEEL_RUN ?? "/run/evenkeel";
   const mountPoint = directory ?? join(run, "bpf");
-  const cookie = String(networkNamespaceCookie());
+  return placeOf({ object, mountPoint }, String(networkNamespaceCookie()));
+}
+
+/** That of another network namespace. */
+export function placeOf({ object, mountPoint }: Pick<PlanePlace, "object" | "mountPoint">, cookie: string): PlanePlace {
   const beside = join(mountPoint, "..", `plane-${cookie}`);
   return {
     object,
@@ -54,9 +58,11 @@ const NO_LAYOUTS: ReadonlySet<string> = new Set(["links", "marks", "marks6"]);
 
 /** Pins within a bpffs that is there. */
 export class Pins {
+  readonly bpffs: string;
   readonly root: string;
 
   constructor(bpffs: string, cookie: string) {
+    this.bpffs = bpffs;
     this.root = join(bpffs, cookie, "director");
   }
 
@@ -94,6 +100,17 @@ export function removeFolder(folder: string): void {
     else unlinkSync(path);
   }
   rmdirSync(folder);
+}
+
+/** Pins and what describes them; programs that are attached by a link leave with it. */
+export function removePlane(place: PlanePlace, pins: Pins): void {
+  for (const layout of pins.layouts()) rmSync(place.layoutFile(layout), { force: true });
+  removeFolder(pins.root);
+  try {
+    rmdirSync(dirname(pins.root));
+  } catch {
+    // `evenkeel real` has pins there too.
+  }
 }
 
 /** Names of what maps and programs of a compiled object are. No dots, as bpffs wants it. */
