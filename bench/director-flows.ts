@@ -83,7 +83,7 @@ class Stage implements AsyncDisposable {
     await network.back(BACK.client, BACK.server);
     await server.run("ip", "rule", "add", "from", VIP, "lookup", BACK.table);
     await server.run("ip", "route", "add", "default", "via", BACK.client, "table", BACK.table);
-    await client.run("sysctl", "-qw", "net.ipv4.ip_local_port_range=1024 65535", "net.ipv4.tcp_tw_reuse=1");
+    await client.run(peerPath("sysctl"), "-qw", "net.ipv4.ip_local_port_range=1024 65535", "net.ipv4.tcp_tw_reuse=1");
     stage.#start(server, 1, peerPath("iperf3"), "-s", "-p", String(FLOW_PORT));
     stage.#startNginx();
     await sleep(500);

@@ -107,7 +107,7 @@ export class DirectorNetwork implements AsyncDisposable {
       { node: director, interface: "out0", addresses: [`${ADDRESSES.outer}/16`] },
       { node: server, interface: "eth0", addresses: [`${ADDRESSES.server}/16`] },
     );
-    await director.run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.rp_filter=0");
+    await director.run(peerPath("sysctl"), "-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.rp_filter=0");
     await client.run("ip", "route", "add", "default", "via", ADDRESSES.inner);
     await server.run("ip", "route", "add", "default", "via", ADDRESSES.outer);
     const link = async (node: TestNode, name: string) => {
@@ -152,7 +152,7 @@ export class DirectorNetwork implements AsyncDisposable {
     }`;
     this.#run(peerPath("nft"), ["-f", "-"], rules);
     // A network card would have looked at the checksums, which the generator leaves out.
-    this.#run("sysctl", ["-qw", "net.netfilter.nf_conntrack_checksum=0"]);
+    this.#run(peerPath("sysctl"), ["-qw", "net.netfilter.nf_conntrack_checksum=0"]);
     return () => this.#run(peerPath("nft"), ["delete", "table", "ip", "bench"]);
   }
 
@@ -183,7 +183,7 @@ export class DirectorNetwork implements AsyncDisposable {
     );
     for (const node of [this.client, this.server]) {
       for (const name of ["all", "default", "eth0", "back0"]) {
-        await node.run("sysctl", "-qw", `net.ipv4.conf.${name}.rp_filter=0`);
+        await node.run(peerPath("sysctl"), "-qw", `net.ipv4.conf.${name}.rp_filter=0`);
       }
     }
   }
