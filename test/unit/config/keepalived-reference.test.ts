@@ -24,6 +24,7 @@ test("every supported keyword has the effect that the reference configuration's 
   const { vrrp, director, said } = loadFixture("reference.conf");
   assert.deepEqual(said, [
     "112:5 warning unicast-without-peers: (inside) A unicast keyword has been specified without any unicast peers. Defaulting to multicast",
+    "242:15 warning not-implemented: check_path data_plane: tunnels of type gue are not looked at: 10.0.1.2 itself is checked",
     "300:3 warning not-implemented: notify_fifo gets the events of virtual and real servers: those of VRRP are not implemented yet",
     "309:7 note obsolete: SMTP_CHECK host blocks are obsolete: what stands inside can stand outside",
     "314:7 warning obsolete: nb_get_retry is deprecated - please use 'retry'",
