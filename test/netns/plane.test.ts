@@ -253,6 +253,17 @@ describe("the data plane in the kernel", () => {
     used.close();
   });
 
+  test("all tables of connections grow with the size that is asked for", async () => {
+    await using lab = await PlaneLab.start();
+    lab.open({ capacity: 2048 });
+    const sizes = ["connections4", "connections6", "replies4", "replies6", "tokens4", "tokens6"].map((name) => {
+      const map = openPinnedMap(lab.map(name));
+      map.close();
+      return map.information.maxEntries;
+    });
+    assert.deepEqual(sizes, [2048, 2048, 2048, 2048, 4096, 4096]);
+  });
+
   test("interfaces that appear later forward after attachMissing", async () => {
     await using lab = await PlaneLab.start();
     const plane = lab.open();

@@ -4,7 +4,7 @@
  */
 
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { release } from "node:os";
+import { release, totalmem } from "node:os";
 import { join } from "node:path";
 import type { MapName, MapSet } from "../../director/map-set.ts";
 import type { TablesPort } from "../../director/store.ts";
@@ -15,6 +15,7 @@ import { closeProgram, openPinnedProgram, pinProgram } from "../../sys/bpf-pins.
 import { probeBpf } from "../../sys/bpf-probe.ts";
 import { testRun } from "../../sys/bpf-test-run.ts";
 import type { Btf } from "../../wire/btf.ts";
+import { defaultCapacity } from "./capacity.ts";
 import { sweep } from "./leftovers.ts";
 import { PlaneUnavailable } from "./opened-plane.ts";
 import { type ObjectVersion, objectVersion, type Pins, type PlanePlace, removeFolder } from "./place.ts";
@@ -72,7 +73,7 @@ export function loadPlane(request: LoadRequest): LoadedPlane {
 function load({ place, pins, capacity }: LoadRequest, types: Btf, version: ObjectVersion): void {
   const cpus = possibleProcessors();
   const entries = (name: MapName) => types.maps.get(name)?.maxEntries ?? 0;
-  const connections = capacity ?? entries("connections4");
+  const connections = capacity ?? defaultCapacity(totalmem());
   const folder = pins.maps(version.layout);
   mkdirSync(folder, { recursive: true });
   const object = loadObject({
