@@ -10,7 +10,7 @@ import { describe, test } from "../support/bpf-tests.ts";
 import { DIRECTOR_OBJECT } from "../support/memory-maps.ts";
 import { TestNetwork, type TestNode } from "../support/namespace.ts";
 import { echoes, PlaneLab, type PlaneProcess, SERVER, serve, VIP, WEB } from "../support/plane-lab.ts";
-import { markKey, serverKey, serverSettings, serviceSettings } from "../support/tables.ts";
+import { markKey, serverKey, serverSettings, serviceKey, serviceSettings } from "../support/tables.ts";
 import { until } from "../support/until.ts";
 
 describe("the data plane in the kernel", () => {
@@ -264,6 +264,26 @@ describe("the data plane in the kernel", () => {
     assert.deepEqual(sizes, [2048, 2048, 2048, 2048, 4096, 4096]);
   });
 
+  test("shorter time-outs count for connections that are there, idle or not; longer ones too", async () => {
+    await using lab = await PlaneLab.start();
+    const plane = lab.open();
+    serve(lab, plane);
+    const talking = await lab.connect();
+    await echoes(talking, "one");
+    await echoes(await lab.connect(), "the other");
+    lab.within(() => plane.setTimeouts({ tcp: 2, tcpFin: 0, udp: 0 }));
+    let said = 0;
+    await until("the idle one has ended", async () => {
+      await echoes(talking, `${said++}`);
+      return plane.table().connections === 1;
+    });
+    assert.equal(plane.service(WEB)?.servers[0]?.active, 1);
+    lab.within(() => plane.setTimeouts({ tcp: 900, tcpFin: 0, udp: 0 }));
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    await echoes(talking, "goes on");
+    assert.equal(plane.table().connections, 1);
+  });
+
   test("interfaces that appear later forward after attachMissing", async () => {
     await using lab = await PlaneLab.start();
     const plane = lab.open();
@@ -296,6 +316,23 @@ describe("the data plane in the kernel", () => {
     await echoes(await lab.connect(80, lab.director), "by the balancer");
     const [one] = [...plane.connections()];
     assert.deepEqual([one?.client.address, one?.state, one?.destination], [VIP, "ESTABLISHED", SERVER]);
+  });
+
+  test("what leaves is seen only while a service needs it: an address elsewhere, or a NAT server on the machine", async () => {
+    await using lab = await PlaneLab.start();
+    const plane = lab.open();
+    const outward = () =>
+      readdirSync(lab.folder, { recursive: true, encoding: "utf8" }).filter((path) => /\/links\/egress\d+$/.test(path));
+    serve(lab, plane);
+    assert.deepEqual(outward(), []);
+    const elsewhere = serviceKey("10.9.0.2", 80);
+    lab.within(() => plane.addService(elsewhere, serviceSettings()));
+    assert.equal(outward().length, 2, "of eth0 and eth1, not of lo");
+    await lab.director.run("ip", "addr", "add", "10.9.0.2/32", "dev", "lo");
+    lab.within(() => plane.attachMissing());
+    assert.deepEqual(outward(), []);
+    lab.within(() => plane.addServer(elsewhere, serverKey("10.1.0.1", 8080), serverSettings({ method: "nat" })));
+    assert.equal(outward().length, 2);
   });
 
   test("packets with a firewall mark reach its service", async () => {
