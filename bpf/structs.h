@@ -276,6 +276,7 @@ struct ek_wheel {
 	__u32 running;
 	__u32 end4; /* of that slot: tokens from this number on are for the next round */
 	__u32 end6;
+	__u32 shortened; /* ek_settings.shortened when it last looked at all entries for that */
 };
 
 /* Key of `replies4` and `replies6`, as the server's packets have it. */
@@ -336,6 +337,7 @@ struct ek_settings {
 	/* Half-open entries (SYN_RECV) beyond which new ones live 3 s, and beyond which a SYN is refused. */
 	__u32 half_open_short;
 	__u32 half_open_refuse;
+	__u32 shortened; /* how often a time-out has become shorter */
 };
 
 /* `totals[0]`: written by the programs. */

@@ -148,12 +148,25 @@ static long ek_wheel_round(__u32 round, __u32 *now)
 	return !turned || !ek_wheel_step(turned, *now);
 }
 
+/* Time-outs have become shorter: entries are in slots of later deadlines, so all that the wheel holds is looked at. */
+static __always_inline void ek_wheel_heed_settings(struct ek_wheel *turned, __u32 now)
+{
+	__u32 zero = 0;
+	struct ek_settings *set = bpf_map_lookup_elem(&settings, &zero);
+
+	if (!set || turned->shortened == set->shortened)
+		return;
+	turned->shortened = set->shortened;
+	ek_wheel_to(turned, now - EK_WHEEL_SLOTS + 1);
+}
+
 static int ek_wheel_turn(void *map, __u32 *key, struct ek_wheel *turned)
 {
 	__u64 time = bpf_ktime_get_ns();
 	__u32 now = ek_tick(time);
 	struct ek_totals *all;
 
+	ek_wheel_heed_settings(turned, now);
 	if (have_bpf_loop) {
 		bpf_loop(EK_VISITS, ek_wheel_round, &now, 0);
 	} else {

@@ -83,6 +83,7 @@ export type SettingsStruct = {
   readonly features: number;
   readonly half_open_short: number;
   readonly half_open_refuse: number;
+  readonly shortened: number;
 };
 
 export type TotalsStruct = {

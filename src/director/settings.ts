@@ -59,6 +59,7 @@ export class PlaneSettings {
       features: 0,
       half_open_short: Math.ceil(capacity / 8),
       half_open_refuse: Math.ceil(capacity / 2),
+      shortened: 0,
     });
   }
 
@@ -87,7 +88,9 @@ export class PlaneSettings {
       }
       if (seconds > 0) timeouts[this.#layouts.value(name)] = seconds * 1000;
     }
-    this.#write({ ...settings, timeout_ms: timeouts });
+    // Connections then end by the new time, also idle ones; longer times they find out by themselves.
+    const shorter = timeouts.some((milliseconds, state) => milliseconds < (settings.timeout_ms[state] ?? 0));
+    this.#write({ ...settings, timeout_ms: timeouts, shortened: (settings.shortened + (shorter ? 1 : 0)) >>> 0 });
   }
 
   /** Which of its ways a packet has to be taken on. */
