@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import type { Socket } from "node:net";
+import { join } from "node:path";
 import type { IpAddress } from "../../src/base/ip.ts";
 import { connectStream } from "../../src/sys/outgoing.ts";
 import { test } from "../support/bpf-tests.ts";
@@ -332,6 +334,33 @@ test("a second daemon in the same network is refused and says who is there", asy
   assert.equal((await second.exited).status, 1);
   assert.match(second.output, /runs as the director of this network namespace already/);
   assert.deepEqual(await daemon.pages(2), { rs1: 1, rs2: 1 });
+});
+
+test("VIPs wait for the virtual servers behind them, but not for ever", async () => {
+  const owner = `vrrp_instance VI_1 {
+ interface eth0
+ virtual_router_id 51
+ priority 255
+ virtual_ipaddress {
+  10.0.0.20/24
+ }
+}
+`;
+  await using daemon = await DirectorDaemon.start(virtual(80, BOTH));
+  const file = join(daemon.folder, "owner.conf");
+  writeFileSync(file, owner + virtual(80, BOTH));
+  const begin = () => daemon.balancer.start([EVENKEEL, "run", "-f", file, "--socket", `${daemon.socket}.2`]);
+  // The data plane has another daemon, so that its director waits.
+  const late = begin();
+  await late.exited;
+  assert.match(
+    late.output,
+    /director is not ready after 2000 ms; VRRP starts all the same\n[\s\S]*Entering MASTER STATE/,
+  );
+  await daemon.program.stop();
+  const second = begin();
+  await second.sees(/Entering MASTER STATE/);
+  assert.doesNotMatch(second.output, /not ready/);
 });
 
 test("a daemon killed in the middle of a reload leaves what the next one puts right, wherever it was cut", async () => {

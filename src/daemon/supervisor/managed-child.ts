@@ -19,6 +19,8 @@ export interface ChildPlan {
   readonly nodeOptions: readonly string[];
   /** Descriptors to hand down; they become 4, 5, … in the child. */
   readonly descriptors: readonly number[];
+  /** It begins when this is settled; its process is there before. */
+  readonly after?: Promise<unknown> | undefined;
   startMessage(child: ManagedChild): StartMessage;
   onMessage(message: ChildReport): void;
   onStarted(pid: number, cause: string): void;
@@ -132,7 +134,7 @@ export class ManagedChild {
     this.#process = child;
     this.startedAtMs = Date.now();
     child.on("message", (message: FromChild) => {
-      if (message.type === "hello") this.send(this.plan.startMessage(this));
+      if (message.type === "hello") void this.#begin(child);
       else if (message.type === "ready") this.#isReady();
       else if (message.type === "farewell") this.#snapshot = message.value;
       else if (message.type === "done") this.#orders.get(message.id)?.(message);
@@ -150,6 +152,11 @@ export class ManagedChild {
       setTimeout(() => this.#ended(child, cause), ANSWER_WITHIN_MS);
     });
     if (child.pid !== undefined) this.plan.onStarted(child.pid, cause);
+  }
+
+  async #begin(child: ChildProcess): Promise<void> {
+    await this.plan.after;
+    if (this.#process === child && !this.#stopping) this.send(this.plan.startMessage(this));
   }
 
   #ended(child: ChildProcess, cause: string): void {

@@ -32,6 +32,8 @@ export interface SupervisorOptions {
 
 /** How long a stop waits for requests under way when `hard-stop-after` says nothing, milliseconds. */
 const STOP_GRACE_MS = 5_000;
+/** How long VIPs wait for the virtual servers behind them, milliseconds. */
+const SERVICES_FIRST_MS = 2_000;
 /** keepalived's `child_wait_time`. */
 const CHILD_WAIT_MS = 5_000;
 
@@ -80,8 +82,10 @@ export class Supervisor {
     });
     if (this.#stopping !== undefined) return this.#control.close();
     this.#publish({ kind: "started", pid: process.pid, version: VERSION, files });
-    if (vrrp !== undefined && vrrp.instances.length > 0) this.#vrrp = this.#startVrrp(vrrp);
     if (needsDirector(this.#configuration)) this.#director = this.#startDirector(this.#configuration);
+    if (vrrp !== undefined && vrrp.instances.length > 0) {
+      this.#vrrp = this.#startVrrp(vrrp, director === undefined ? undefined : this.#director);
+    }
     if (proxy !== undefined) {
       void this.#proxies.replace(this.#proxies.start(proxy, listening?.listeners ?? []), proxy);
     }
@@ -182,8 +186,9 @@ export class Supervisor {
     if (!vrrpChanged && !proxyChanged && !directorChanged) return { result: "unchanged", diagnostics: [] };
     const listening = next.proxy === undefined ? undefined : this.#listeners.prepare(next.proxy);
     const runsVrrp = next.vrrp !== undefined && next.vrrp.instances.length > 0;
-    const vrrp = runsVrrp && this.#vrrp === undefined ? this.#startVrrp(next.vrrp) : undefined;
     const director = needsDirector(next) && this.#director === undefined ? this.#startDirector(next) : undefined;
+    const services = next.director === undefined ? undefined : director;
+    const vrrp = runsVrrp && this.#vrrp === undefined ? this.#startVrrp(next.vrrp, services) : undefined;
     const proxies =
       next.proxy !== undefined && proxyChanged ? this.#proxies.start(next.proxy, listening?.listeners ?? []) : [];
     const started = [vrrp, director, ...proxies].filter((child) => child !== undefined);
@@ -236,9 +241,11 @@ export class Supervisor {
     return this.#director.drain(order);
   }
 
-  #startVrrp(first: VrrpConfiguration): ManagedChild {
+  /** @param services whoever comes through a VIP before these are there would be refused */
+  #startVrrp(first: VrrpConfiguration, services?: ManagedChild): ManagedChild {
     return this.#child(
       {
+        after: services === undefined ? undefined : this.#readyOrLate(services),
         name: "vrrp",
         main: "vrrp/main.ts",
         nodeOptions: ["--max-old-space-size=64", "--max-semi-space-size=1"],
@@ -276,6 +283,20 @@ export class Supervisor {
         },
       },
       (_, message) => this.#heard(message),
+    );
+  }
+
+  async #readyOrLate(child: ManagedChild): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<"late">((resolve) => {
+      timer = setTimeout(() => resolve("late"), SERVICES_FIRST_MS);
+    });
+    const first = await Promise.race([child.ready, late]);
+    clearTimeout(timer);
+    if (first !== "late") return;
+    this.#log.write(
+      "warning",
+      `${child.plan.name} is not ready after ${SERVICES_FIRST_MS} ms; VRRP starts all the same`,
     );
   }
 
