@@ -10,6 +10,9 @@ export const socketPath = (option: string | undefined): string =>
 /** Why there is no answer, in words for the person at the terminal. */
 export class ControlUnavailable extends Error {}
 
+/** Nobody answers there. */
+export class NotRunning extends ControlUnavailable {}
+
 /** @throws {ControlUnavailable} when nobody answers at `path`, or the answer is an error. */
 export async function ask(path: string, request: ControlRequest): Promise<unknown> {
   for await (const line of lines(path, request)) {
@@ -36,13 +39,13 @@ function open(path: string): Promise<Socket> {
     const socket = connect(path);
     socket.once("connect", () => resolve(socket));
     socket.once("error", (error: NodeJS.ErrnoException) => {
-      const why =
-        error.code === "ENOENT" || error.code === "ECONNREFUSED"
-          ? "evenkeel is not running (or listens elsewhere: --socket)"
-          : error.code === "EACCES"
-            ? "not allowed; the control socket is for root"
-            : error.message;
-      reject(new ControlUnavailable(`${path}: ${why}`));
+      const { code } = error;
+      if (code === "ENOENT" || code === "ECONNREFUSED") {
+        reject(new NotRunning(`${path}: evenkeel is not running (or listens elsewhere: --socket)`));
+      } else {
+        const why = code === "EACCES" ? "not allowed; the control socket is for root" : error.message;
+        reject(new ControlUnavailable(`${path}: ${why}`));
+      }
     });
   });
 }

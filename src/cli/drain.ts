@@ -3,7 +3,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { RealServerReport } from "../daemon/director/virtual-server-report.ts";
 import type { StatusReport } from "../daemon/supervisor/status.ts";
-import { ask, ControlUnavailable, socketPath, withControl } from "./control-client.ts";
+import { ask, ControlUnavailable, NotRunning, socketPath, withControl } from "./control-client.ts";
 
 export interface DrainOptions {
   readonly deadline?: string;
@@ -15,7 +15,7 @@ export interface DrainOptions {
 const LOOK_AGAIN_MS = 500;
 
 export function drain(virtualServer: string, realServer: string, options: DrainOptions): Promise<void> {
-  return withControl(async () => {
+  return withDaemon("-w 0 --drain", async () => {
     const withinSeconds = options.deadline === undefined ? {} : { withinSeconds: secondsOf(options.deadline) };
     const path = socketPath(options.socket);
     const found = (await ask(path, { command: "drain", virtualServer, realServer, ...withinSeconds })) as DrainedServer;
@@ -25,10 +25,23 @@ export function drain(virtualServer: string, realServer: string, options: DrainO
 }
 
 export function undrain(virtualServer: string, realServer: string, options: DrainOptions): Promise<void> {
-  return withControl(async () => {
+  return withDaemon("-w WEIGHT", async () => {
     const path = socketPath(options.socket);
     const found = (await ask(path, { command: "undrain", virtualServer, realServer })) as DrainedServer;
     process.stdout.write(`${found.realServer} of ${found.virtualServer} takes clients again\n`);
+  });
+}
+
+/** Services made by hand need no daemon. */
+function withDaemon(instead: string, work: () => Promise<void>): Promise<void> {
+  return withControl(async () => {
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof NotRunning)) throw error;
+      const command = `evenkeel ipvsadm -e -t ADDRESS:PORT -r SERVER:PORT METHOD ${instead}`;
+      throw new ControlUnavailable(`${error.message}; for services made by ipvsadm: ${command}`);
+    }
   });
 }
 

@@ -136,10 +136,12 @@ class Turn {
         break;
       case "drain": {
         const deadline = input.within === undefined ? undefined : after(this.#now, input.within);
-        const since = this.state.servers[input.server]?.drain?.since ?? this.#now;
-        const drain = { since, deadline, active: 0, inactive: 0, done: false };
-        this.#change(input.server, { drain });
-        this.#drained(input.server, "started", "drain");
+        const under = this.state.servers[input.server]?.drain;
+        // Asked again: another deadline for the same drain.
+        const anew = under === undefined || under.done;
+        const { since, active, inactive } = anew ? { since: this.#now, active: 0, inactive: 0 } : under;
+        this.#change(input.server, { drain: { since, deadline, active, inactive, done: false } });
+        if (anew) this.#drained(input.server, "started", "drain");
         break;
       }
       case "undrain":

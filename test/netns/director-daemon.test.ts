@@ -274,6 +274,14 @@ test("a drained server keeps its connections, gets no new ones, and `--wait` end
   assert.equal((await daemon.realServer(ECHO, "10.1.1.2")).weight, 1);
 });
 
+test("without a daemon it is told how a service made by hand is drained", async () => {
+  await using daemon = await DirectorDaemon.start(virtual(80, BOTH));
+  await daemon.program.stop();
+  const { status, stderr } = await daemon.command("drain", "10.0.0.10:80", "10.1.1.2:80");
+  assert.equal(status, 1);
+  assert.match(stderr, /evenkeel is not running .*ipvsadm -e -t ADDRESS:PORT -r SERVER:PORT METHOD -w 0 --drain\n$/);
+});
+
 test("who is drained that is not there is told apart", async () => {
   await using daemon = await DirectorDaemon.start(virtual(80, BOTH));
   const { status, stderr } = await daemon.command("drain", "10.0.0.10:81", "10.1.1.2:80");

@@ -530,6 +530,18 @@ describe("a drain", () => {
     assert.deepEqual(rig.members, ["10.1.0.2 1", "10.1.0.1 1"]);
   });
 
+  test("asked for again it goes on with the new deadline, and is not told a second time", () => {
+    const rig = new Rig(two()).start().until(2);
+    rig.give({ type: "drain", server: 0, within: undefined });
+    rig.give({ type: "connections", server: 0, active: 2, inactive: 1 }).take();
+    rig.give({ type: "drain", server: 0, within: seconds(30) });
+    assert.deepEqual(rig.take("event"), []);
+    const { active, inactive } = rig.state.servers[0]?.drain ?? {};
+    assert.deepEqual([active, inactive], [2, 1]);
+    rig.until(32.1);
+    assert.equal(rig.take("reset-connections").length, 1);
+  });
+
   test("cuts off at the deadline what is left", () => {
     const rig = new Rig(two()).start().until(2);
     rig.give({ type: "drain", server: 0, within: seconds(30) });
