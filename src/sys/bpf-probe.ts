@@ -129,6 +129,6 @@ function probeClsact(program: Descriptor): BpfFeature {
 
 function probeBpffs(linux: string): BpfFeature {
   const present = /\tbpf$/m.test(readFileSync("/proc/filesystems", "utf8"));
-  const says = present ? "a bpffs can be mounted" : `${linux} has no bpffs (CONFIG_BPF_SYSCALL)`;
+  const says = present ? `${linux} has bpffs` : `${linux} has no bpffs (CONFIG_BPF_SYSCALL)`;
   return { name: "bpffs", present, needed: true, says };
 }

@@ -17,7 +17,7 @@ export interface Facts {
   readonly ipvs: readonly Endpoint[] | undefined;
   /** Daemons that do what evenkeel does, in this network namespace. */
   readonly daemons: readonly { readonly name: string; readonly pid: number }[];
-  /** Our data plane; undefined: it is not loaded. */
+  /** Our data plane; undefined: it is not loaded, or rights are missing to look at it. */
   readonly plane: PlaneFacts | undefined;
   /** Those of other network namespaces. */
   readonly otherPlanes: readonly OtherPlane[];

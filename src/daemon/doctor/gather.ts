@@ -23,12 +23,14 @@ const MOST_ROUTES = 500;
 /** @throws SystemError when not even the interfaces can be read */
 export async function gather(readPlane: () => PlaneFacts | undefined): Promise<Facts> {
   const nft = await say(["nft", "-j", "list", "ruleset"]);
-  const plane = readPlane();
+  const here = machine(nft);
+  // Whoever lacks rights learns that, and the rest.
+  const plane = here.missingCapabilities.length > 0 ? attempt(readPlane) : readPlane();
   const servers = new Set((plane?.services ?? []).flatMap((service) => service.servers.map(({ address }) => address)));
   const routes: Record<string, RouteFacts> = {};
   for (const address of [...servers].slice(0, MOST_ROUTES)) routes[address] = await routeTo(address);
   return {
-    machine: machine(nft),
+    machine: here,
     interfaces: [...readInterfaces().values()]
       .sort((a, b) => a.index - b.index)
       .map((one) => ({

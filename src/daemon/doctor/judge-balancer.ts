@@ -11,6 +11,9 @@ const ETHERNET_MTU = 1500;
 /** @param vips only these; all when there are none */
 export function judgeBalancer(facts: Facts, vips: readonly IpAddress[]): Finding[] {
   const { plane } = facts;
+  if (plane === undefined && facts.machine.missingCapabilities.length > 0) {
+    return [note("data plane", "cannot be looked at by this process, nor whether there is one", "run it as root")];
+  }
   if (plane === undefined) {
     return [
       note(

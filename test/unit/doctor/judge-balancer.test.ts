@@ -41,6 +41,13 @@ test("without a data plane nothing else is judged", () => {
   ]);
 });
 
+test("without the rights to look, nothing is said of a data plane", () => {
+  const machine = { ...facts().machine, missingCapabilities: ["CAP_NET_ADMIN"] };
+  assert.deepEqual(judge({ plane: undefined, machine }), [
+    "note data plane: cannot be looked at by this process, nor whether there is one",
+  ]);
+});
+
 test("an interface whose packets the data plane does not see is named", () => {
   const interfaces = [...WITH_VIP, link("eth1", [])];
   assert.equal(judge({ interfaces })[0], "missing data plane: does not see the packets of eth1");
