@@ -371,7 +371,6 @@ enum ek_reason {
 	EK_REASON_TTL_EXCEEDED,
 	EK_REASON_TOO_BIG,          /* for the path to the server or back: answered */
 	EK_REASON_NO_ROUTE,         /* to the server or back to the client: dropped */
-	EK_REASON_BAD_PACKET,       /* headers cut short */
 	EK_REASON_FRAGMENT_UNKNOWN, /* a later fragment whose first was not seen */
 	EK_REASON_LOOPBACK_TARGET,  /* NAT to 127/8 or ::1 for a client outside: dropped */
 	EK_REASON_NO_TIMER,         /* the kernel refused the timer that ends connections; tried again with the next one */
