@@ -16,8 +16,8 @@ export async function exampleLab(name: string): Promise<Lab> {
 
 /** The pages of `count` requests, a connection each, in order; a request without an answer within 2 s is `""`. */
 export async function pages(client: LabNode, url: string, count: number): Promise<readonly string[]> {
-  const script = `for i in $(seq ${count}); do ${peerPath("curl")} -s -m 2 ${url} || echo; done`;
-  const { stdout } = await client.exec(["sh", "-c", script], { timeoutMs: 120_000 });
+  const script = `for i in $(seq ${count}); do "$0" -s -m 2 ${url} || echo; done`;
+  const { stdout } = await client.exec(["sh", "-c", script, peerPath("curl")], { timeoutMs: 120_000 });
   const lines = stdout.split("\n").slice(0, -1);
   assert.equal(lines.length, count);
   return lines;

@@ -11,7 +11,7 @@ import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { numberKey } from "../../director/layouts.ts";
 import { linkedInterface } from "../../sys/bpf-attach.ts";
-import { openPinnedMap } from "../../sys/bpf-map.ts";
+import { type BpfMap, openPinnedMap } from "../../sys/bpf-map.ts";
 import { tryLockFile } from "../../sys/lock-file.ts";
 import { namesIn, Pins, type PlanePlace, placeOf, removePlane } from "./place.ts";
 
@@ -39,22 +39,32 @@ export function otherPlanes(place: PlanePlace, bpffs: string): readonly OtherPla
 
 /** Removes those that are gone or unused and that nobody is working with. */
 export function sweep(place: PlanePlace, bpffs: string, say: (text: string) => void): void {
-  for (const { cookie, state: seen } of otherPlanes(place, bpffs)) {
-    if (!isLeftover(seen)) continue;
-    const other = placeOf(place, cookie);
-    using lock = tryLockFile(other.lock);
-    if (lock === undefined) continue;
-    // A daemon that is about to begin waits for the lock.
-    using daemon = existsSync(other.daemon) ? tryLockFile(other.daemon) : lock;
-    if (daemon === undefined) continue;
-    // Once more, now that nobody changes it.
-    const pins = new Pins(bpffs, cookie);
-    const state = stateOf(pins);
+  for (const { cookie, state } of otherPlanes(place, bpffs)) {
     if (!isLeftover(state)) continue;
-    removePlane(other, pins);
-    if (state !== "gone") continue;
-    for (const file of [other.timeouts, other.daemon, other.lock]) rmSync(file, { force: true });
-    say(`the data plane of network namespace ${cookie}, which is gone, has been removed`);
+    const other = placeOf(place, cookie);
+    whileIdle(other, () => {
+      // Once more, now that nobody changes it.
+      const pins = new Pins(bpffs, cookie);
+      const now = stateOf(pins);
+      if (!isLeftover(now)) return;
+      removePlane(other, pins);
+      if (now !== "gone") return;
+      for (const file of [other.timeouts, other.daemon, other.lock]) rmSync(file, { force: true });
+      say(`the data plane of network namespace ${cookie}, which is gone, has been removed`);
+    });
+  }
+}
+
+/** Not at all when somebody changes it or a daemon holds it; one that is about to waits for the lock. */
+function whileIdle(place: PlanePlace, work: () => void): void {
+  const lock = tryLockFile(place.lock);
+  if (lock === undefined) return;
+  const daemon = existsSync(place.daemon) ? tryLockFile(place.daemon) : lock;
+  try {
+    if (daemon !== undefined) work();
+  } finally {
+    daemon?.[Symbol.dispose]();
+    lock[Symbol.dispose]();
   }
 }
 
@@ -77,13 +87,16 @@ function stateOf(pins: Pins): OtherPlaneState {
 
 /** Neither services nor connections, whatever the layout: all totals are 0. */
 function isEmpty(pins: Pins, layout: string): boolean {
-  using services = openMap(pins, layout, "services");
-  using totals = openMap(pins, layout, "totals");
-  const none = services.map.entries().next().done === true;
-  return none && totals.map.lookup(numberKey(0))?.every((byte) => byte === 0) === true;
+  const none = withMap(pins, layout, "services", (services) => services.entries().next().done === true);
+  const zero = (totals: BpfMap) => totals.lookup(numberKey(0))?.every((byte) => byte === 0) === true;
+  return none && withMap(pins, layout, "totals", zero);
 }
 
-function openMap(pins: Pins, layout: string, name: string) {
+function withMap<T>(pins: Pins, layout: string, name: string, work: (map: BpfMap) => T): T {
   const map = openPinnedMap(join(pins.maps(layout), name));
-  return { map, [Symbol.dispose]: () => map.close() };
+  try {
+    return work(map);
+  } finally {
+    map.close();
+  }
 }
