@@ -12,6 +12,8 @@
 enum { INSTRUCTIONS_MOST = 4096, PACKET_BYTES_MOST = 1 << 20, CONTEXT_BYTES_MOST = 4096 };
 /* What the kernel may add in front of a packet in a test run: more than any tunnel. */
 enum { ROOM_BYTES = 1024 };
+/* A signal that waits ends the verifier with EAGAIN. It has been taken when the call is made again. */
+enum { ATTEMPTS_MOST = 100 };
 
 static napi_value load(napi_env env, napi_callback_info info) {
   struct call call;
@@ -31,7 +33,12 @@ static napi_value load(napi_env env, napi_callback_info info) {
                                .insn_cnt = (uint32_t)(length / sizeof *instructions),
                                .insns = (uintptr_t)instructions,
                                .license = (uintptr_t) "GPL"};
-  return bpf_descriptor(env, bpf_call(BPF_PROG_LOAD, &attributes, sizeof attributes));
+  int fd;
+  int attempts = 0;
+  do {
+    fd = bpf_call(BPF_PROG_LOAD, &attributes, sizeof attributes);
+  } while (fd < 0 && errno == EAGAIN && ++attempts < ATTEMPTS_MOST);
+  return bpf_descriptor(env, fd);
 }
 
 static napi_value program_id(napi_env env, napi_callback_info info) {
