@@ -1,6 +1,6 @@
 /** What the machine of a host remembers. Plain JSON. Lists follow the configuration's order. */
 
-import type { Ipv4Address } from "../base/ip.ts";
+import { type Ipv4Address, isIpv4 } from "../base/ip.ts";
 import type { SyncGroup, VrrpConfiguration, VrrpInstance } from "../config/model/vrrp.ts";
 import type { ArpQueue } from "./garp.ts";
 import { allAddresses } from "./garp.ts";
@@ -66,7 +66,7 @@ export const isVirtual = (host: HostState, address: string): boolean =>
 
 /** Where the adverts of an instance come from: `mcast_src_ip`, or the first address that is not a virtual one. */
 export function sourceOf(host: HostState, instance: VrrpInstance): Ipv4Address | null {
-  if (instance.mcastSrcIp !== undefined) return instance.mcastSrcIp;
+  if (instance.sourceAddress !== undefined && isIpv4(instance.sourceAddress)) return instance.sourceAddress;
   const { addresses, removing } = interfaceNamed(host, instance.interface);
   return addresses.find((address) => !isVirtual(host, address) && !removing.includes(address)) ?? null;
 }

@@ -6,8 +6,9 @@
  * order, and hands in `timer` when `nextDeadline` is reached. It decides nothing itself.
  */
 
-import type { Ipv4Address } from "../base/ip.ts";
+import type { IpAddress, Ipv4Address, Ipv6Address } from "../base/ip.ts";
 import type { Duration, Instant } from "../base/time.ts";
+import type { VirtualRoute, VirtualRule } from "../config/model/route.ts";
 import type { ScriptCommand, VirtualAddress, VrrpConfiguration } from "../config/model/vrrp.ts";
 import type { CounterName } from "./counters.ts";
 import type { RejectReason } from "./receive.ts";
@@ -16,8 +17,8 @@ export interface InterfaceReport {
   readonly name: string;
   /** Carrier and administrative state together: frames can pass. */
   readonly up: boolean;
-  /** IPv4 addresses in the kernel's order, the primary one first; virtual addresses may be among them. */
-  readonly addresses: readonly Ipv4Address[];
+  /** Addresses of both families in the kernel's order, the primary one first; virtual addresses may be among them. */
+  readonly addresses: readonly IpAddress[];
 }
 
 export type ScriptOutcome =
@@ -31,12 +32,32 @@ export type ScriptOutcome =
 export type Input =
   /** First of all inputs, once: every interface that the configuration names and that exists. */
   | { readonly type: "start"; readonly interfaces: readonly InterfaceReport[] }
-  /** A packet of IP protocol 112, IPv4 header included, as hexadecimal digits. */
+  /** A packet of IP protocol 112, IPv4 or IPv6 header included, as hexadecimal digits. */
   | { readonly type: "packet"; readonly interface: string; readonly packet: string }
   /** A change of state; an interface that appears is `up` or not, one that vanishes is not `up`. */
   | { readonly type: "link"; readonly interface: string; readonly up: boolean }
-  /** An IPv4 address came or went, whoever did it. The driver hands in its own changes too. */
-  | { readonly type: "address"; readonly interface: string; readonly address: Ipv4Address; readonly present: boolean }
+  /** An address came or went, whoever did it: `by` when the kernel said who. The driver hands in its own changes too. */
+  | {
+      readonly type: "address";
+      readonly interface: string;
+      readonly address: IpAddress;
+      readonly present: boolean;
+      readonly by?: string;
+    }
+  /** A virtual route or rule of this instance is gone and the driver did not take it; `what` as the file has it. */
+  | { readonly type: "route-lost"; readonly instance: string; readonly what: string; readonly by?: string }
+  /** Of a `track_file`; a file that is not there counts as 0. */
+  | { readonly type: "file-value"; readonly file: string; readonly value: number }
+  /** Of a `vrrp_track_process`, delays already waited for. */
+  | { readonly type: "process-count"; readonly process: string; readonly count: number }
+  /** Of `track_proxy` and `track_service`: able to serve or not, and why. */
+  | {
+      readonly type: "service-state";
+      readonly kind: "proxy" | "service";
+      readonly name: string;
+      readonly up: boolean;
+      readonly cause: string;
+    }
   | { readonly type: "script-result"; readonly script: string; readonly outcome: ScriptOutcome }
   /** `nextDeadline` has been reached. Early or needless ones change nothing. */
   | { readonly type: "timer" }
@@ -48,17 +69,29 @@ export type Input =
 /** keepalived's words. `INIT` until the first script result, or until `vrrp_startup_delay` has passed. */
 export type StateName = "INIT" | "BACKUP" | "MASTER" | "FAULT" | "STOP";
 
-export type NotifyState = "MASTER" | "BACKUP" | "FAULT" | "STOP";
+export type NotifyState =
+  | "MASTER"
+  | "BACKUP"
+  | "FAULT"
+  | "STOP"
+  | "DELETED"
+  | "MASTER_RX_LOWER_PRI"
+  /** Only to FIFOs: the effective priority has changed (`notify_priority_changes`). */
+  | "MASTER_PRIORITY"
+  | "BACKUP_PRIORITY";
 
 export type Output =
   | {
       readonly type: "send-advert";
       readonly instance: string;
       readonly interface: string;
-      readonly source: Ipv4Address;
-      readonly destination: Ipv4Address;
+      readonly source: IpAddress;
+      /** The multicast group or a unicast peer. */
+      readonly destination: IpAddress;
       readonly priority: number;
-      /** The whole IPv4 packet, header included, as hexadecimal digits. */
+      /** When it was due, if a timer sent it: what is later than this is lateness of the process. */
+      readonly due: Instant | null;
+      /** The whole IP packet, header included, as hexadecimal digits. */
       readonly packet: string;
     }
   /** With the finite lifetime of `HostParameters`; replaces the address when it exists. */
@@ -73,6 +106,32 @@ export type Output =
       readonly instance: string;
       readonly interface: string;
       readonly address: Ipv4Address;
+    }
+  /** The same for IPv6: one unsolicited neighbour advertisement, override set (RFC 9568 §6.4.2; `wire/icmpv6`). */
+  | {
+      readonly type: "neighbour-advertisement";
+      readonly instance: string;
+      readonly interface: string;
+      readonly address: Ipv6Address;
+    }
+  | { readonly type: "add-route"; readonly instance: string; readonly route: VirtualRoute }
+  | { readonly type: "remove-route"; readonly instance: string; readonly route: VirtualRoute }
+  | { readonly type: "add-rule"; readonly instance: string; readonly rule: VirtualRule }
+  | { readonly type: "remove-rule"; readonly instance: string; readonly rule: VirtualRule }
+  /** Somebody else took an address or a route from a master, and what it does about that. */
+  | {
+      readonly type: "virtual-address-lost";
+      readonly instance: string;
+      readonly what: string;
+      readonly by: string | undefined;
+      readonly reaction: "restored" | "failed over";
+    }
+  | {
+      readonly type: "priority";
+      readonly instance: string;
+      readonly from: number;
+      readonly to: number;
+      readonly cause: string;
     }
   /** Start it; its end is handed in as `script-result`. Never while the run before is unfinished. */
   | {
@@ -89,6 +148,7 @@ export type Output =
       readonly to: StateName;
       /** Effective priority. */
       readonly priority: number;
+      /** The chain in words, root first: `eth0 lost carrier → VI_1 FAULT → group RH`. */
       readonly cause: string;
     }
   | {
@@ -114,7 +174,7 @@ export type Output =
   | { readonly type: "stopped" };
 
 export interface HeardAdvert {
-  readonly from: Ipv4Address;
+  readonly from: IpAddress;
   readonly priority: number;
   readonly at: Instant;
 }
@@ -131,6 +191,7 @@ export interface InstanceSnapshot {
   readonly interface: string;
   readonly virtualRouterId: number;
   readonly version: 2 | 3;
+  readonly family: "ipv4" | "ipv6";
   readonly group: string | undefined;
   readonly state: StateName;
   /** MASTER that has sent priority 0 and keeps its addresses until the successor speaks. */

@@ -1,6 +1,6 @@
 /** VRRP configurations for tests: what keepalived.conf leaves out has keepalived's defaults. */
 
-import { type Ipv4Address, parseIpv4 } from "../../src/base/ip.ts";
+import { type Ipv4Address, type Ipv6Address, parseIpv4 } from "../../src/base/ip.ts";
 import { type Duration, seconds } from "../../src/base/time.ts";
 import type {
   NotifyScripts,
@@ -24,6 +24,8 @@ export const NO_NOTIFY: NotifyScripts = {
   fault: undefined,
   stop: undefined,
   any: undefined,
+  deleted: undefined,
+  masterRxLowerPri: undefined,
 };
 
 export const vip = (address: string, more: Partial<VirtualAddress> = {}): VirtualAddress => ({
@@ -34,6 +36,10 @@ export const vip = (address: string, more: Partial<VirtualAddress> = {}): Virtua
   label: undefined,
   scope: "global",
   noTrack: false,
+  peer: undefined,
+  flags: [],
+  nodad: false,
+  preferredLifetime: undefined,
   ...more,
 });
 
@@ -48,7 +54,29 @@ export const instance = (more: Partial<VrrpInstance> = {}): VrrpInstance => ({
   authPass: undefined,
   virtualAddresses: [vip("10.9.0.50")],
   excludedAddresses: [],
-  mcastSrcIp: undefined,
+  sourceAddress: undefined,
+  vmac: undefined,
+  family: "ipv4",
+  virtualRoutes: [],
+  virtualRules: [],
+  promoteSecondaries: false,
+  trackSourceAddress: false,
+  multicastGroup: ip("224.0.0.18"),
+  unicastPeers: undefined,
+  unicastTtl: 255,
+  checkUnicastSource: false,
+  checksumWithoutPseudoHeader: false,
+  strict: false,
+  accept: true,
+  trackFiles: [],
+  trackProcesses: [],
+  trackProxies: [],
+  trackServices: [],
+  ownerIgnoreAdverts: false,
+  timerExpiredBackup: undefined,
+  onVipLoss: "failover",
+  notifyPriorityChanges: false,
+  smtpAlert: false,
   nopreempt: false,
   preemptDelay: 0 as Duration,
   trackInterfaces: [],
@@ -62,6 +90,8 @@ export const instance = (more: Partial<VrrpInstance> = {}): VrrpInstance => ({
     lowerPrioDelay: seconds(5),
     lowerPrioRepeat: 5,
     interval: 0 as Duration,
+    neighbourInterval: 0 as Duration,
+    extraInterfaces: 0 as Duration,
   },
   lowerPrioNoAdvert: false,
   higherPrioSendAdvert: false,
@@ -89,8 +119,14 @@ export const group = (name: string, members: readonly string[], more: Partial<Sy
   members,
   trackInterfaces: [],
   trackScripts: [],
+  trackFiles: [],
+  trackProcesses: [],
+  trackProxies: [],
+  trackServices: [],
   notify: NO_NOTIFY,
   trackingWeight: false,
+  notifyPriorityChanges: false,
+  smtpAlert: false,
   ...more,
 });
 
@@ -103,6 +139,15 @@ const GLOBAL: VrrpGlobal = {
   skipCheckAdvAddr: false,
   logUnknownVrids: false,
   startupDelay: 0 as Duration,
+  mcastGroup6: "ff02::12" as Ipv6Address,
+  delayAfterBoot: 0 as Duration,
+  notifyFifos: [],
+  statesToFifosOnReload: false,
+  notifyParallel: false,
+  mail: undefined,
+  startupScript: undefined,
+  shutdownScript: undefined,
+  nftables: { table: "keepalived", priority: -1 },
 };
 
 export const configuration = (
@@ -110,6 +155,9 @@ export const configuration = (
   more: Partial<Omit<VrrpConfiguration, "global">> & { readonly global?: Partial<VrrpGlobal> } = {},
 ): VrrpConfiguration => ({
   scripts: [],
+  trackFiles: [],
+  trackProcesses: [],
+  statics: { addresses: [], routes: [], rules: [] },
   syncGroups: [],
   instances,
   ...more,

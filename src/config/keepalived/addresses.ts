@@ -61,7 +61,8 @@ export function readAddress(statement: Statement, report: Report): AddressLine |
   const prefixLength = prefixLengthOf(address, mask, written, report);
   const broadcast = broadcastOf(address, prefixLength, options.broadcast, report);
   const { interface: dev, label, scope, noTrack } = options;
-  return { address, prefixLength, interface: dev, broadcast, label, scope, noTrack, written };
+  const more = { peer: undefined, flags: [], nodad: false, preferredLifetime: undefined };
+  return { address, prefixLength, interface: dev, broadcast, label, scope, noTrack, written, ...more };
 }
 
 function prefixLengthOf(address: IpAddress, mask: string | undefined, written: Word, report: Report): number {

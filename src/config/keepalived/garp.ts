@@ -50,6 +50,8 @@ export function completeGarp(own: GarpDraft, general: GarpDraft): GratuitousArp 
     lowerPrioDelay: rest.lowerPrioDelay ?? masterDelay,
     lowerPrioRepeat: rest.lowerPrioRepeat ?? masterRepeat,
     interval,
+    neighbourInterval: rest.neighbourInterval ?? seconds(0),
+    extraInterfaces: rest.extraInterfaces ?? seconds(0),
   };
 }
 

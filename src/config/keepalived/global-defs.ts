@@ -1,6 +1,6 @@
 /** `global_defs`: what holds for all instances, and what they inherit (keepalived.conf(5), "Global definitions"). */
 
-import { type Ipv4Address, parseIpv4 } from "../../base/ip.ts";
+import { type Ipv4Address, type Ipv6Address, parseIpv4 } from "../../base/ip.ts";
 import { seconds } from "../../base/time.ts";
 import type { VrrpGlobal } from "../model/vrrp.ts";
 import { type GarpDraft, garpHandlers } from "./garp.ts";
@@ -41,6 +41,15 @@ export function readGlobalDefs(blocks: readonly Statement[], more: Handlers, rep
     skipCheckAdvAddr: false,
     logUnknownVrids: false,
     startupDelay: seconds(0),
+    mcastGroup6: "ff02::12" as Ipv6Address,
+    delayAfterBoot: seconds(0),
+    notifyFifos: [],
+    statesToFifosOnReload: false,
+    notifyParallel: false,
+    mail: undefined,
+    startupScript: undefined,
+    shutdownScript: undefined,
+    nftables: { table: "keepalived", priority: -1 },
   };
   const garp: GarpDraft = {};
   const defaults: InstanceDefaults = {

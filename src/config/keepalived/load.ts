@@ -78,6 +78,9 @@ function modelsOf(statements: readonly Statement[], report: Report): Omit<Loaded
   const model = {
     global: globals.model,
     scripts: [...scripts.values()],
+    trackFiles: [],
+    trackProcesses: [],
+    statics: { addresses: [], routes: [], rules: [] },
     syncGroups,
     instances: withoutWeightsInGroups(usable, syncGroups, nameOf, report),
   };

@@ -14,10 +14,12 @@ export const noNotify = (): NotifyDraft => ({
   fault: undefined,
   stop: undefined,
   any: undefined,
+  deleted: undefined,
+  masterRxLowerPri: undefined,
 });
 
 export function notifyHandlers(draft: NotifyDraft, report: Report): Handlers {
-  const set = (event: keyof NotifyDraft) => (statement: Statement) => {
+  const set = (event: Exclude<keyof NotifyDraft, "deleted">) => (statement: Statement) => {
     draft[event] = commandOf(statement, "user", report);
   };
   return {

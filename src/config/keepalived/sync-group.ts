@@ -66,7 +66,15 @@ export function completeSyncGroups(
       report.warning("keepalived/single-member", draft.name, message, "List the instances that must move together");
     }
     const { trackInterfaces, trackScripts, notify, trackingWeight } = draft;
-    groups.push({ name, members, trackInterfaces, trackScripts, notify, trackingWeight });
+    groups.push({
+      ...{ name, members, trackInterfaces, trackScripts, notify, trackingWeight },
+      trackFiles: [],
+      trackProcesses: [],
+      trackProxies: [],
+      trackServices: [],
+      notifyPriorityChanges: false,
+      smtpAlert: false,
+    });
   }
   return groups;
 }

@@ -5,12 +5,25 @@
  * Names are keepalived's (keepalived.conf(5)). Durations are integer microseconds.
  */
 
-import type { IpAddress, Ipv4Address } from "../../base/ip.ts";
+import type { IpAddress, Ipv4Address, Ipv6Address } from "../../base/ip.ts";
+import type { MacAddress } from "../../base/mac.ts";
 import type { Duration } from "../../base/time.ts";
+import type { MailSettings } from "./mail.ts";
+import type { VirtualRoute, VirtualRule } from "./route.ts";
+import type { TrackFile } from "./virtual-server.ts";
 
 export interface VrrpConfiguration {
   readonly global: VrrpGlobal;
   readonly scripts: readonly VrrpScript[];
+  /** Those that an instance or a group tracks. */
+  readonly trackFiles: readonly TrackFile[];
+  readonly trackProcesses: readonly TrackedProcess[];
+  /** `static_ipaddress`, `static_routes`, `static_rules`: there as long as the daemon runs, whoever is master. */
+  readonly statics: {
+    readonly addresses: readonly VirtualAddress[];
+    readonly routes: readonly VirtualRoute[];
+    readonly rules: readonly VirtualRule[];
+  };
   readonly syncGroups: readonly SyncGroup[];
   readonly instances: readonly VrrpInstance[];
 }
@@ -23,9 +36,37 @@ export interface VrrpGlobal {
   /** Missing interfaces are waited for instead of refused. */
   readonly dynamicInterfaces: boolean;
   readonly mcastGroup4: Ipv4Address;
+  readonly mcastGroup6: Ipv6Address;
   readonly skipCheckAdvAddr: boolean;
   readonly logUnknownVrids: boolean;
   readonly startupDelay: Duration;
+  /** `vrrp_delay_after_boot`: the start waits until the machine has been up for so long. */
+  readonly delayAfterBoot: Duration;
+  /** Every FIFO that hears of VRRP: `notify_fifo` and `vrrp_notify_fifo`. */
+  readonly notifyFifos: readonly NotifyFifo[];
+  /** `fifo_write_vrrp_states_on_reload`. */
+  readonly statesToFifosOnReload: boolean;
+  /** evenkeel's own `notify_parallel`: scripts are started at once, as keepalived does, instead of one after the other. */
+  readonly notifyParallel: boolean;
+  /** Undefined when there is nobody to write to. */
+  readonly mail: MailSettings | undefined;
+  readonly startupScript: TimedCommand | undefined;
+  readonly shutdownScript: TimedCommand | undefined;
+  /** The nftables table for `no_accept`: `nftables NAME`, `nftables_priority N`. */
+  readonly nftables: { readonly table: string; readonly priority: number };
+}
+
+export interface NotifyFifo {
+  readonly path: string;
+  /** Owner of the FIFO when it is made here. */
+  readonly user: ScriptUser | undefined;
+  /** Started with the path as its last argument. */
+  readonly script: ScriptCommand | undefined;
+}
+
+export interface TimedCommand {
+  readonly command: ScriptCommand;
+  readonly timeout: Duration;
 }
 
 export interface ScriptUser {
@@ -54,14 +95,52 @@ export interface VrrpScript {
   readonly initFail: boolean;
 }
 
-export interface SyncGroup {
+/** `vrrp_track_process`. */
+export interface TrackedProcess {
+  readonly name: string;
+  /** The command, and the arguments when they must match as well. */
+  readonly command: readonly string[];
+  /** Of the arguments: all of them, their beginning, or the beginning of the last one too. */
+  readonly match: "exact" | "initial" | "partial";
+  /** The whole path of the program is compared, not its file name. */
+  readonly fullCommand: boolean;
+  readonly weight: number;
+  readonly reverse: boolean;
+  /** As many are enough, and no more than `quorumMax` may be. */
+  readonly quorum: number;
+  readonly quorumMax: number | undefined;
+  /** Before a new process counts, and before one that is gone is missed. */
+  readonly forkDelay: Duration;
+  readonly terminateDelay: Duration;
+}
+
+/** What decides about a virtual router or a sync group besides the adverts of others. */
+export interface Trackers {
+  readonly trackInterfaces: readonly TrackInterface[];
+  readonly trackScripts: readonly TrackScript[];
+  readonly trackFiles: readonly Tracker[];
+  readonly trackProcesses: readonly Tracker[];
+  /** evenkeel's own `track_proxy`: a frontend, backend or listen of haproxy.cfg in the same program. */
+  readonly trackProxies: readonly Tracker[];
+  /** evenkeel's own `track_service`: a virtual server, named as `evenkeel status` does: `[10.0.0.1]:tcp:80`. */
+  readonly trackServices: readonly Tracker[];
+}
+
+export interface SyncGroup extends Trackers {
   readonly name: string;
   /** Instance names, in file order. */
   readonly members: readonly string[];
-  readonly trackInterfaces: readonly TrackInterface[];
-  readonly trackScripts: readonly TrackScript[];
   readonly notify: NotifyScripts;
   readonly trackingWeight: boolean;
+  readonly notifyPriorityChanges: boolean;
+  readonly smtpAlert: boolean;
+}
+
+/** Of something that has a name; the weight is resolved, 0 means FAULT. */
+export interface Tracker {
+  readonly name: string;
+  readonly weight: number;
+  readonly reverse: boolean;
 }
 
 export interface TrackInterface {
@@ -85,13 +164,21 @@ export interface NotifyScripts {
   readonly stop: ScriptCommand | undefined;
   /** Gets `TYPE NAME STATE PRIORITY` appended. */
   readonly any: ScriptCommand | undefined;
+  /** `notify_deleted` without a script: the other notifications say DELETED instead of FAULT. */
+  readonly deleted: ScriptCommand | "say-deleted" | undefined;
+  readonly masterRxLowerPri: ScriptCommand | undefined;
 }
 
-export interface VrrpInstance {
+export interface VrrpInstance extends Trackers {
   readonly name: string;
   /** `state MASTER|BACKUP`: a wish, see reference of `state`. */
   readonly state: "MASTER" | "BACKUP";
+  /** Where peers and its link are. */
   readonly interface: string;
+  /** A macvlan of our own that carries the RFC's MAC address, the adverts and the addresses. */
+  readonly vmac: VirtualMac | undefined;
+  /** Of its adverts and its virtual addresses. */
+  readonly family: "ipv4" | "ipv6";
   /** 1..255. */
   readonly virtualRouterId: number;
   /** 1..255; 255 is the address owner. */
@@ -103,11 +190,27 @@ export interface VrrpInstance {
   readonly virtualAddresses: readonly VirtualAddress[];
   /** `virtual_ipaddress_excluded`: managed, not advertised. */
   readonly excludedAddresses: readonly VirtualAddress[];
-  readonly mcastSrcIp: Ipv4Address | undefined;
+  readonly virtualRoutes: readonly VirtualRoute[];
+  readonly virtualRules: readonly VirtualRule[];
+  readonly promoteSecondaries: boolean;
+  /** `mcast_src_ip` or `unicast_src_ip`; undefined: the interface's own. */
+  readonly sourceAddress: IpAddress | undefined;
+  /** `track_src_ip`: FAULT while the host does not have it. */
+  readonly trackSourceAddress: boolean;
+  /** Where adverts go without unicast peers: `mcast_dst_ip` or the global group of its family. */
+  readonly multicastGroup: IpAddress;
+  /** Undefined: multicast. An empty list comes from `unicast_fault_no_peer` alone and means FAULT. */
+  readonly unicastPeers: readonly UnicastPeer[] | undefined;
+  /** Of unicast adverts sent. */
+  readonly unicastTtl: number;
+  readonly checkUnicastSource: boolean;
+  /** `v3_checksum_as_v2`: adverts leave without pseudo header in their checksum (RFC 9568); received are both. */
+  readonly checksumWithoutPseudoHeader: boolean;
+  readonly strict: boolean;
+  /** False: traffic to the virtual addresses is dropped (RFC 9568 Accept_Mode). */
+  readonly accept: boolean;
   readonly nopreempt: boolean;
   readonly preemptDelay: Duration;
-  readonly trackInterfaces: readonly TrackInterface[];
-  readonly trackScripts: readonly TrackScript[];
   /** `dont_track_primary`. */
   readonly ignoreOwnLink: boolean;
   readonly garp: GratuitousArp;
@@ -115,7 +218,30 @@ export interface VrrpInstance {
   readonly higherPrioSendAdvert: boolean;
   readonly downTimerAdverts: number;
   readonly skipCheckAdvAddr: boolean;
+  readonly ownerIgnoreAdverts: boolean;
+  /** `timer_expired_backup`: after a stall longer than the master-down time it waits with this priority even if it may preempt nobody. */
+  readonly timerExpiredBackup: number | undefined;
+  /** evenkeel's own `on_vip_loss`: what a master does when somebody else takes an address away from it. */
+  readonly onVipLoss: "failover" | "restore";
   readonly notify: NotifyScripts;
+  readonly notifyPriorityChanges: boolean;
+  readonly smtpAlert: boolean;
+}
+
+export interface VirtualMac {
+  /** `vrrp.51` unless named. */
+  readonly interface: string;
+  /** Undefined: 00:00:5e:00:01:VRID, for IPv6 00:00:5e:00:02:VRID. */
+  readonly mac: MacAddress | undefined;
+  /** `vmac_xmit_base`: adverts come and go by the base interface. */
+  readonly transmitOnBase: boolean;
+}
+
+export interface UnicastPeer {
+  readonly address: IpAddress;
+  /** Of adverts received, 0..255. */
+  readonly minTtl: number;
+  readonly maxTtl: number;
 }
 
 export interface GratuitousArp {
@@ -129,6 +255,10 @@ export interface GratuitousArp {
   readonly lowerPrioRepeat: number;
   /** Gap between two of them on one interface. */
   readonly interval: Duration;
+  /** The same for unsolicited neighbour advertisements. */
+  readonly neighbourInterval: Duration;
+  /** `garp_extra_if`: also on all other interfaces with a route to the address, so often; 0 for not. */
+  readonly extraInterfaces: Duration;
 }
 
 export interface VirtualAddress {
@@ -138,6 +268,13 @@ export interface VirtualAddress {
   readonly broadcast: Ipv4Address | undefined;
   readonly label: string | undefined;
   readonly scope: "global" | "site" | "link" | "host" | "nowhere" | number;
+  readonly peer: IpAddress | undefined;
+  /** IFA_F_* to set besides those of every virtual address: `home`, `mngtmpaddr`, `noprefixroute`, `autojoin`. */
+  readonly flags: readonly ("home" | "mngtmpaddr" | "noprefixroute" | "autojoin")[];
+  /** `-nodad` of a static address: IPv6 skips duplicate address detection. Virtual ones always skip it. */
+  readonly nodad: boolean;
+  /** Undefined: an IPv6 virtual address gets 0, so that nothing from this host leaves with it unasked; IPv4 has no say. */
+  readonly preferredLifetime: Duration | "forever" | undefined;
   /** Not watched: losing it changes no state. */
   readonly noTrack: boolean;
 }

@@ -189,14 +189,14 @@ const cases: readonly [name: string, body: string, said: string[], model?: Expec
     [
       "7 warning unicast-without-peers: (A) A unicast keyword has been specified without any unicast peers. Defaulting to multicast",
     ],
-    { mcastSrcIp: "10.0.0.9" as never },
+    { sourceAddress: "10.0.0.9" as never },
   ],
-  ["mcast_src_ip is the source", "mcast_src_ip 10.0.0.9", [], { mcastSrcIp: "10.0.0.9" as never }],
+  ["mcast_src_ip is the source", "mcast_src_ip 10.0.0.9", [], { sourceAddress: "10.0.0.9" as never }],
   [
     "a source address must be one",
     "mcast_src_ip here",
     ["7 warning bad-address: 'here' is no IP address - ignoring"],
-    { mcastSrcIp: undefined },
+    { sourceAddress: undefined },
   ],
   [
     "another multicast group is an error",

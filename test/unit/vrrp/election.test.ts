@@ -97,7 +97,7 @@ describe("A router that starts", () => {
   });
 
   it("sends from mcast_src_ip when it is given", () => {
-    const machine = new Machine({ mcastSrcIp: ip("10.9.0.77") });
+    const machine = new Machine({ sourceAddress: ip("10.9.0.77") });
     machine.start();
     assert.equal(of(machine.wait(seconds(4)), "send-advert")[0]?.source, "10.9.0.77");
   });
