@@ -5,8 +5,9 @@
  * Only interfaces that the configuration names are reported. An interface that does not exist (yet) is one that is down.
  */
 
-import { type Ipv4Address, isIpv4 } from "../../base/ip.ts";
+import { type IpAddress, type Ipv4Address, type Ipv6Address, isIpv4 } from "../../base/ip.ts";
 import { after, type Duration, type Instant, inSeconds, seconds } from "../../base/time.ts";
+import type { VirtualRoute, VirtualRule } from "../../config/model/route.ts";
 import type { VirtualAddress, VrrpConfiguration } from "../../config/model/vrrp.ts";
 import { SystemError } from "../../sys/addon.ts";
 import { putAddress, removeAddress } from "../../sys/addresses.ts";
@@ -98,9 +99,11 @@ export class HostNetwork {
     for (const name of this.#sockets.names()) if (this.#groupOf(name) === undefined) this.#sockets.close(name);
   }
 
-  sendAdvert(interfaceName: string, destination: Ipv4Address, packet: Uint8Array): void {
+  /** A whole IP packet, to a multicast group or, by the routing table, to a unicast peer. */
+  sendAdvert(interfaceName: string, destination: IpAddress, packet: Uint8Array): void {
     // Nobody would hear it; the kernel refuses or drops it.
     if (this.#told.get(interfaceName)?.up !== true) return;
+    if (!isIpv4(destination)) return;
     this.#try(`send an advert on ${interfaceName}`, () => this.#sockets.send(interfaceName, destination, packet));
   }
 
@@ -142,6 +145,19 @@ export class HostNetwork {
       this.#frames.send(gratuitousArpFrame(mac, address), found.index),
     );
   }
+
+  /** One unsolicited neighbour advertisement: the same for IPv6. */
+  sendNeighbourAdvertisement(_interfaceName: string, _address: Ipv6Address): void {}
+
+  /** Replaces what differs. `route-lost` is handed in when somebody else takes it away, until it is removed here. */
+  addRoute(_instance: string, _route: VirtualRoute): void {}
+
+  /** No error when it is not there; leaves a route of the same kind that somebody else made. */
+  removeRoute(_instance: string, _route: VirtualRoute): void {}
+
+  addRule(_instance: string, _rule: VirtualRule): void {}
+
+  removeRule(_instance: string, _rule: VirtualRule): void {}
 
   close(): void {
     for (const name of this.#sockets.names()) this.#sockets.close(name);
