@@ -4,13 +4,17 @@ import { type Ipv4Address, isIpv4 } from "../base/ip.ts";
 import type { SyncGroup, VrrpConfiguration, VrrpInstance } from "../config/model/vrrp.ts";
 import type { ArpQueue } from "./garp.ts";
 import { allAddresses } from "./garp.ts";
-import type { StateName } from "./messages.ts";
+import type { LinkLack, StateName } from "./messages.ts";
 import type { RouterState } from "./router-state.ts";
 import type { ScriptState } from "./scripts.ts";
 
 export interface InterfaceState {
   readonly name: string;
   readonly up: boolean;
+  /** What it lacks when it is not up, if the driver has said so. */
+  readonly lack?: LinkLack | undefined;
+  /** It has been up since this process began: what is missing was lost. */
+  readonly wasUp?: boolean | undefined;
   readonly addresses: readonly Ipv4Address[];
   /** Taken away by this machine; the report that they are gone is still to come. */
   readonly removing: readonly Ipv4Address[];
@@ -23,6 +27,28 @@ export interface GroupState {
   readonly cause: string;
 }
 
+/** Of a `track_file`. One that has not been reported counts as 0, as a file that is not there does. */
+export interface FileState {
+  readonly name: string;
+  readonly value: number;
+}
+
+/** Of a `vrrp_track_process`. One that has not been reported holds back a start when it decides alone. */
+export interface ProcessState {
+  readonly name: string;
+  readonly count: number;
+}
+
+/** Of `track_proxy` and `track_service`. Not reported yet: as with a process. */
+export interface ServiceState {
+  readonly kind: "proxy" | "service";
+  readonly name: string;
+  /** null: nobody can say any more. */
+  readonly up: boolean | null;
+  /** Why, in words and root first. */
+  readonly cause: string;
+}
+
 export interface HostState {
   readonly phase: "new" | "running" | "stopping" | "stopped";
   readonly configuration: VrrpConfiguration;
@@ -30,6 +56,9 @@ export interface HostState {
   readonly routers: readonly RouterState[];
   readonly groups: readonly GroupState[];
   readonly scripts: readonly ScriptState[];
+  readonly files: readonly FileState[];
+  readonly processes: readonly ProcessState[];
+  readonly services: readonly ServiceState[];
   readonly arp: readonly ArpQueue[];
   readonly unknownVrid: number;
   readonly malformed: number;

@@ -21,7 +21,7 @@ import {
   putInterface,
   routerNamed,
 } from "./host-state.ts";
-import type { Input, Output, ScriptOutcome } from "./messages.ts";
+import type { Input, LinkLack, Output, ScriptOutcome } from "./messages.ts";
 import { judgePacket } from "./receive.ts";
 import { reconfigure } from "./reconfigure.ts";
 import { onAddressLost, onAdvert, onRefused, onStop, onTimer, yieldAfterStall } from "./router.ts";
@@ -31,6 +31,7 @@ import { start } from "./start.ts";
 import { type HostParameters, log, type Step } from "./step.ts";
 import { change, mayBecomeMaster, settleGroups } from "./sync-group.ts";
 import { handOverTime } from "./timers.ts";
+import { noteTrackerReport, onTrackerReport } from "./trackers.ts";
 
 export type { HostState } from "./host-state.ts";
 export { snapshot } from "./snapshot.ts";
@@ -49,6 +50,9 @@ export const initialState = (configuration: VrrpConfiguration): HostState => ({
   routers: [],
   groups: [],
   scripts: [],
+  files: [],
+  processes: [],
+  services: [],
   arp: [],
   unknownVrid: 0,
   malformed: 0,
@@ -91,6 +95,8 @@ function perform(step: Step, draft: Draft, input: Input): void {
     if (input.type === "start") start(step, draft, input.interfaces);
     if (input.type === "reconfigure") draft.configuration = input.configuration;
     if (input.type === "stop") draft.phase = "stopping";
+    if (input.type === "file-value" || input.type === "process-count" || input.type === "service-state")
+      noteTrackerReport(draft, input);
     return;
   }
   switch (input.type) {
@@ -100,13 +106,18 @@ function perform(step: Step, draft: Draft, input: Input): void {
       receive(step, draft, input.interface, input.packet);
       break;
     case "link":
-      onLink(step, draft, input.interface, input.up);
+      onLink(step, draft, input.interface, input.up, input.lack);
       break;
     case "address":
       onAddress(step, draft, input.interface, input.address, input.present);
       break;
     case "script-result":
       onScriptResult(step, draft, input.script, input.outcome);
+      break;
+    case "file-value":
+    case "process-count":
+    case "service-state":
+      onTrackerReport(step, draft, input);
       break;
     case "timer":
       onTime(step, draft);
@@ -152,9 +163,9 @@ function receive(step: Step, draft: Draft, name: string, digits: string): void {
 const bytesOf = (digits: string): Uint8Array =>
   /^(?:[0-9a-f]{2})*$/i.test(digits) ? Uint8Array.fromHex(digits) : new Uint8Array(0);
 
-function onLink(step: Step, draft: Draft, name: string, up: boolean): void {
+function onLink(step: Step, draft: Draft, name: string, up: boolean, lack: LinkLack | undefined): void {
   const before = interfaceNamed(draft, name);
-  putInterface(draft, { ...before, up });
+  putInterface(draft, { ...before, up, lack: up ? undefined : lack, wasUp: before.wasUp || before.up });
   if (before.up === up) return;
   log(step, `Netlink reports ${name} ${up ? "up" : "down"}`);
   applyTrackers(step, draft);

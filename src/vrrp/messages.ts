@@ -13,10 +13,14 @@ import type { ScriptCommand, VirtualAddress, VrrpConfiguration } from "../config
 import type { CounterName } from "./counters.ts";
 import type { RejectReason } from "./receive.ts";
 
+/** Why no frame can pass: set down, no carrier, or not there at all. */
+export type LinkLack = "up" | "carrier" | "interface";
+
 export interface InterfaceReport {
   readonly name: string;
   /** Carrier and administrative state together: frames can pass. */
   readonly up: boolean;
+  readonly lack?: LinkLack;
   /** Addresses of both families in the kernel's order, the primary one first; virtual addresses may be among them. */
   readonly addresses: readonly IpAddress[];
 }
@@ -30,12 +34,12 @@ export type ScriptOutcome =
   | { readonly type: "error"; readonly message: string };
 
 export type Input =
-  /** First of all inputs, once: every interface that the configuration names and that exists. */
+  /** First of all inputs but tracker reports, once: every interface that the configuration names and that exists. */
   | { readonly type: "start"; readonly interfaces: readonly InterfaceReport[] }
   /** A packet of IP protocol 112, IPv4 or IPv6 header included, as hexadecimal digits. */
   | { readonly type: "packet"; readonly interface: string; readonly packet: string }
   /** A change of state; an interface that appears is `up` or not, one that vanishes is not `up`. */
-  | { readonly type: "link"; readonly interface: string; readonly up: boolean }
+  | { readonly type: "link"; readonly interface: string; readonly up: boolean; readonly lack?: LinkLack }
   /** An address came or went, whoever did it: `by` when the kernel said who. The driver hands in its own changes too. */
   | {
       readonly type: "address";
@@ -55,7 +59,8 @@ export type Input =
       readonly type: "service-state";
       readonly kind: "proxy" | "service";
       readonly name: string;
-      readonly up: boolean;
+      /** null: nobody can say any more. */
+      readonly up: boolean | null;
       readonly cause: string;
     }
   | { readonly type: "script-result"; readonly script: string; readonly outcome: ScriptOutcome }
