@@ -14,6 +14,7 @@ import { newScript, type ScriptState } from "./scripts.ts";
 import { admit } from "./start.ts";
 import { log, type Step } from "./step.ts";
 import { reconcileGroups } from "./sync-group.ts";
+import { forgetUnnamed } from "./trackers.ts";
 
 export function reconfigure(step: Step, draft: Draft, next: VrrpConfiguration): void {
   const before = draft.configuration;
@@ -48,6 +49,7 @@ export function reconfigure(step: Step, draft: Draft, next: VrrpConfiguration): 
     draft,
     next.instances.filter((instance) => formerly(instance) === undefined),
   );
+  forgetUnnamed(draft);
   applyTrackers(step, draft);
   reconcileGroups(step, draft);
 }

@@ -6,6 +6,7 @@ import type { VrrpInstance } from "../config/model/vrrp.ts";
 import { type Counters, NO_COUNTS } from "./counters.ts";
 import type { HeardAdvert, RefusedAdvert, StateName } from "./messages.ts";
 import { masterDownInterval, skewTime } from "./timers.ts";
+import type { Verdict } from "./verdict.ts";
 
 export const OWNER_PRIORITY = 255;
 
@@ -44,8 +45,10 @@ export interface RouterState {
   readonly lastRefused: RefusedAdvert | null;
   /** Why it may not take part, by its own trackers; what its sync group thinks is not in here. */
   readonly faults: readonly string[];
-  /** Scripts that decide and have not reported yet. */
+  /** Trackers that decide and have not reported yet. */
   readonly pending: readonly string[];
+  /** What each of its trackers says; the two above are read off it. */
+  readonly verdicts: readonly Verdict[];
   /** What has been complained about in this state: strangers do not fill the log. */
   readonly reported: readonly string[];
   /** Until then adverts that change nothing are neither answered nor mentioned again. */
@@ -77,6 +80,7 @@ export function newRouter(instance: VrrpInstance, now: Instant): RouterState {
     lastRefused: null,
     faults: [],
     pending: [],
+    verdicts: [],
     reported: [],
     quietUntil: null,
     counters: NO_COUNTS,

@@ -15,6 +15,8 @@ export interface ScriptState {
   readonly against: number;
   /** Exit status of the last run that exited; 0 before. */
   readonly lastStatus: number;
+  /** How the last run ended: `exited with status 1`, `timed out`. */
+  readonly last: string;
   readonly running: boolean;
   readonly nextRun: Instant;
 }
@@ -24,6 +26,7 @@ export const newScript = (script: VrrpScript, now: Instant): ScriptState => ({
   verdict: script.initFail ? "failed" : "unknown",
   against: 0,
   lastStatus: 0,
+  last: script.initFail ? "counts as failed until it succeeds" : "has not reported yet",
   running: false,
   nextRun: now,
 });
@@ -41,30 +44,37 @@ export function runWhenDue(step: Step, script: VrrpScript, state: ScriptState): 
 }
 
 export function onResult(step: Step, script: VrrpScript, state: ScriptState, outcome: ScriptOutcome): ScriptState {
-  const next = { ...state, running: false, lastStatus: outcome.type === "exited" ? outcome.status : state.lastStatus };
+  const lastStatus = outcome.type === "exited" ? outcome.status : state.lastStatus;
+  const next = { ...state, running: false, lastStatus, last: endInWords(outcome) };
   if (next.lastStatus !== state.lastStatus) log(step, `Script \`${script.name}\` now returning ${next.lastStatus}`);
   const ok = outcome.type === "exited" && outcome.status === 0;
   if (state.verdict === (ok ? "ok" : "failed")) return { ...next, against: 0 };
   // The first result ever decides alone.
   const needed = state.verdict === "unknown" ? 1 : ok ? script.rise : script.fall;
   if (state.against + 1 < needed) return { ...next, against: state.against + 1 };
-  const cause = inWords(outcome);
-  log(step, `VRRP_Script(${script.name}) ${cause}`);
-  const change: Output = { type: "script-state", script: script.name, ok, cause };
+  log(step, `VRRP_Script(${script.name}) ${keepalivedWords(outcome)}`);
+  const change: Output = { type: "script-state", script: script.name, ok, cause: next.last };
   step.emit(change);
   return { ...next, against: 0, verdict: ok ? "ok" : "failed" };
 }
 
-function inWords(outcome: ScriptOutcome): string {
+function keepalivedWords(outcome: ScriptOutcome): string {
+  if (outcome.type === "timeout") return "timed_out";
+  if (outcome.type === "signal") return `failed (due to signal ${outcome.signal})`;
+  if (outcome.type === "error") return `failed (${outcome.message})`;
+  return outcome.status === 0 ? "succeeded" : `failed (${endInWords(outcome)})`;
+}
+
+function endInWords(outcome: ScriptOutcome): string {
   switch (outcome.type) {
     case "exited":
-      return outcome.status === 0 ? "succeeded" : `failed (exited with status ${outcome.status})`;
+      return outcome.status === 0 ? "succeeded" : `exited with status ${outcome.status}`;
     case "signal":
-      return `failed (due to signal ${outcome.signal})`;
+      return `was ended by signal ${outcome.signal}`;
     case "timeout":
-      return "timed_out";
+      return "timed out";
     case "error":
-      return `failed (${outcome.message})`;
+      return `could not be started: ${outcome.message}`;
     default:
       return outcome satisfies never;
   }

@@ -4,12 +4,12 @@ import { inSeconds, microseconds } from "../base/time.ts";
 import type { VrrpInstance } from "../config/model/vrrp.ts";
 import { mayTakePart, updateStandings } from "./eligibility.ts";
 import { enter, removeAddresses } from "./enter.ts";
-import { type Draft, groupOf, isVirtual, membersOf } from "./host-state.ts";
+import { type Draft, groupOf, isVirtual, membersOf, routerNamed } from "./host-state.ts";
 import type { InterfaceReport } from "./messages.ts";
 import { masterDownOf, newRouter, OWNER_PRIORITY, type RouterState } from "./router-state.ts";
 import { newScript } from "./scripts.ts";
 import { log, type Step } from "./step.ts";
-import { NO_SOURCE } from "./tracking.ts";
+import { chain, together } from "./verdict.ts";
 
 export function start(step: Step, draft: Draft, interfaces: readonly InterfaceReport[]): void {
   const { instances, scripts, global } = draft.configuration;
@@ -30,12 +30,8 @@ export function admit(step: Step, draft: Draft, instances: readonly VrrpInstance
   draft.routers = [...draft.routers, ...instances.map((instance) => newRouter(instance, step.now))];
   updateStandings(step, draft);
   for (const { name } of instances) {
-    const faults = draft.routers.find((router) => router.name === name)?.faults ?? [];
-    for (const fault of faults) {
-      // keepalived 2.2.7 spells the two differently.
-      const subject = fault === NO_SOURCE ? `(${name})` : `(${name}):`;
-      log(step, `${subject} entering FAULT state (${fault})`);
-    }
+    const verdicts = routerNamed(draft, name)?.verdicts ?? [];
+    for (const { line } of verdicts.filter(({ fault }) => fault)) log(step, `(${name})${line}`);
   }
   for (const instance of instances) removeAddresses(step, instance);
   draft.routers = draft.routers.map((router) => {
@@ -47,7 +43,7 @@ export function admit(step: Step, draft: Draft, instances: readonly VrrpInstance
 function enterFirst(step: Step, draft: Draft, instance: VrrpInstance, router: RouterState): RouterState {
   const cause = faultOf(draft, router);
   if (cause !== undefined) return enter(step, instance, router, { to: "FAULT", cause, resign: "silent" });
-  if (!mayTakePart(draft, router.name)) return { ...router, cause: "waits for its scripts" };
+  if (!mayTakePart(draft, router.name)) return { ...router, cause: "waits for its trackers" };
   const delay = draft.configuration.global.startupDelay;
   if (instance.priority === OWNER_PRIORITY) {
     return enter(step, instance, router, { to: "BACKUP", cause: "started as owner", line: null, wait: delay });
@@ -58,9 +54,9 @@ function enterFirst(step: Step, draft: Draft, instance: VrrpInstance, router: Ro
 
 /** Its own fault, or else the first one in its sync group. */
 function faultOf(draft: Draft, router: RouterState): string | undefined {
-  if (router.faults.length > 0) return router.faults.join(", ");
+  if (router.faults.length > 0) return together(router.faults);
   const group = groupOf(draft, router.name);
   if (group === undefined) return undefined;
   const faulty = membersOf(draft, group).find(({ faults }) => faults.length > 0);
-  return faulty && `follows ${faulty.name} in sync group ${group.name}: ${faulty.faults.join(", ")}`;
+  return faulty && chain(together(faulty.faults), `${faulty.name} FAULT`, `group ${group.name}`);
 }

@@ -8,6 +8,7 @@ import { type Entry, enter, notification } from "./enter.ts";
 import { type Draft, type GroupState, groupOf, instanceNamed, membersOf, routerNamed } from "./host-state.ts";
 import { type RouterState, skewOf } from "./router-state.ts";
 import { log, type Step } from "./step.ts";
+import { chain } from "./verdict.ts";
 
 /** Does something with one router, and takes its sync group along when that changed its state. */
 export function change(
@@ -21,17 +22,17 @@ export function change(
   if (before === undefined || now === undefined || before.state === now.state) return;
   const group = groupOf(draft, name);
   if (group === undefined) return;
-  draft.groups = draft.groups.map((known) => (known.name === group.name ? { ...known, cause: now.cause } : known));
   const to = now.state;
+  const cause = chain(now.cause, `${name} ${to}`);
+  draft.groups = draft.groups.map((known) => (known.name === group.name ? { ...known, cause } : known));
   if (to === "INIT" || to === "STOP") return;
   const followers = membersOf(draft, group).filter(({ state }) => state !== to);
   if (followers.length === 0) return;
   log(step, `VRRP_Group(${group.name}) Syncing instances to ${to} state`);
-  const cause = `follows ${name} in sync group ${group.name}: ${now.cause}`;
   const resigned = now.counters["priority-zero-sent"] > before.counters["priority-zero-sent"];
   for (const { name: follower } of followers) {
     apply(draft, follower, (instance, router) =>
-      enter(step, instance, router, following(instance, router, to, cause, resigned)),
+      enter(step, instance, router, following(instance, router, to, chain(cause, `group ${group.name}`), resigned)),
     );
   }
 }
@@ -51,7 +52,7 @@ export function settleGroups(step: Step, draft: Draft): void {
     if (first === undefined || first.state === before.state) return before;
     if (others.some(({ state }) => state !== first.state)) return before;
     const { state } = first;
-    const cause = before.state === "INIT" ? first.cause : before.cause;
+    const cause = before.state === "INIT" ? chain(first.cause, `${first.name} ${state}`) : before.cause;
     step.emit({ type: "group-state", group: group.name, from: before.state, to: state, cause });
     if (state !== "INIT") step.emit(notification("GROUP", group.name, state, 0, group.notify));
     return { name: group.name, state, cause };
@@ -67,7 +68,7 @@ export function reconcileGroups(step: Step, draft: Draft): void {
     const leader = members.find(({ state }) => state === "FAULT") ?? members.find(({ state }) => state === "MASTER");
     if (leader === undefined) continue;
     const to = leader.state === "FAULT" ? "FAULT" : "MASTER";
-    const cause = `joins ${leader.name} in sync group ${group.name}`;
+    const cause = chain("the configuration has changed", `${leader.name} is ${to}`, `group ${group.name}`);
     for (const member of members) {
       if (member.state === "INIT" || member.state === to) continue;
       apply(draft, member.name, (instance, router) =>

@@ -118,6 +118,7 @@ export const deeds = (outputs: readonly Output[]): string[] =>
       case "stopped":
         return ["stopped"];
       case "log":
+      case "priority":
         return [];
       default:
         return output satisfies never;

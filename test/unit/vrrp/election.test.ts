@@ -77,7 +77,7 @@ describe("A router that starts", () => {
     const machine = new Machine();
     const started = machine.feed({ type: "start", interfaces: [{ name: "eth0", up: false, addresses: [] }] });
     assert.equal(machine.is, "FAULT");
-    assert.deepEqual(machine.instance().faults, ["interface eth0 down", "no IPv4 address for interface"]);
+    assert.deepEqual(machine.instance().faults, ["eth0 is down", "eth0 has no IPv4 address"]);
     assert.deepEqual(lines(started), [
       "(V): entering FAULT state (interface eth0 down)",
       "(V) entering FAULT state (no IPv4 address for interface)",

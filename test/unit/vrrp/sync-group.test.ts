@@ -118,7 +118,7 @@ describe("A sync group on one host", () => {
         ["EXT", 0],
       ],
     );
-    assert.equal(machine.instance("EXT").cause, "follows INT in sync group G: interface eth1 down");
+    assert.equal(machine.instance("EXT").cause, "eth1 went down → INT FAULT → group G");
   });
 
   it("gives up as a whole when one address is taken away, and is back after its skew", () => {

@@ -151,7 +151,7 @@ describe("A script", () => {
       "V MASTER→FAULT",
       "notify INSTANCE V FAULT 150",
     ]);
-    assert.deepEqual(machine.instance().faults, ["script chk"]);
+    assert.deepEqual(machine.instance().faults, ["script chk exited with status 1"]);
   });
 
   it("lets it come back as a backup that waits its full time", () => {
@@ -188,7 +188,7 @@ describe("A link", () => {
     const twice = new Machine({ trackInterfaces: [{ interface: "eth0", weight: 0, reverse: false }] });
     twice.start();
     down(twice, "eth0");
-    assert.deepEqual(twice.instance().faults, ["interface eth0 down"]);
+    assert.deepEqual(twice.instance().faults, ["eth0 went down"]);
     const careless = new Machine({ ignoreOwnLink: true });
     careless.start();
     down(careless, "eth0");
@@ -220,12 +220,12 @@ describe("A link", () => {
     };
     const machine = holder(false);
     assert.equal(machine.is, "FAULT");
-    assert.deepEqual(machine.instance().faults, ["interface eth1 down"]);
+    assert.deepEqual(machine.instance().faults, ["eth1 went down"]);
     down(machine, "eth1", true);
     assert.equal(machine.is, "BACKUP");
     assert.equal(holder(true).is, "BACKUP");
     const tracked = holder(false, { trackInterfaces: [{ interface: "eth1", weight: 0, reverse: false }] });
-    assert.deepEqual(tracked.instance().faults, ["interface eth1 down"], "said once");
+    assert.deepEqual(tracked.instance().faults, ["eth1 went down"], "said once");
     assert.equal(holder(false, { excludedAddresses: [vip("10.9.0.51")], ignoreOwnLink: true }).is, "BACKUP");
   });
 
