@@ -1,0 +1,198 @@
+/**
+ * Says what is wrong between this host and its neighbours: who is configured otherwise, who is not heard, who else is
+ * master, who else holds a virtual address. Beside the VRRP machine and without influence on it.
+ *
+ * Pure, as `host.ts` is: takes what was observed and the time, returns the next state and what is new. `daemon/vrrp/observer`
+ * listens and asks.
+ */
+
+import { after, type Instant, microseconds, seconds } from "../base/time.ts";
+import type { VrrpInstance } from "../config/model/vrrp.ts";
+import { judgeClaims } from "./address-claims.ts";
+import { compareAdvert } from "./compare-advert.ts";
+import type { Finding, NeighbourhoodOutput, Observation, Severity } from "./findings.ts";
+import { type ForeignAdvert, readForeign } from "./foreign-packet.ts";
+import {
+  forget,
+  type Held,
+  lingering,
+  MOST_EACH,
+  type NeighbourhoodState,
+  withClaim,
+  withPeer,
+} from "./neighbourhood-state.ts";
+import { ask } from "./probing.ts";
+import { judgeSilence } from "./silence.ts";
+import { judgeMasters } from "./two-masters.ts";
+
+export { initialNeighbourhood, type NeighbourhoodState } from "./neighbourhood-state.ts";
+
+type Step = { readonly state: NeighbourhoodState; readonly outputs: readonly NeighbourhoodOutput[] };
+
+export function observe(state: NeighbourhoodState, observation: Observation, now: Instant): Step {
+  switch (observation.type) {
+    case "own":
+      return own(state, observation, now);
+    case "tick":
+      return tick({ ...state, instances: observation.instances }, now);
+    case "packet":
+      return packet(state, observation, now);
+    case "claim": {
+      const { type: _, ...claim } = observation;
+      const mine = state.interfaces.find(({ name }) => name === claim.interface);
+      if (mine === undefined || mine.macs.includes(claim.mac)) return quiet(state);
+      return quiet({ ...state, claims: withClaim(state.claims, claim, now) });
+    }
+    case "unreachable":
+      return unreachable(state, observation, now);
+    case "overrun":
+      return hold(state, [overrun(observation.interface, now)], now);
+    default:
+      return observation satisfies never;
+  }
+}
+
+const SEVERITIES: readonly Severity[] = ["error", "warning", "note"];
+
+/** Those that hold now, the worst first. */
+export const findings = (state: NeighbourhoodState): readonly Finding[] =>
+  state.held
+    .map(({ finding }) => finding)
+    .toSorted((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity) || a.since - b.since);
+
+const quiet = (state: NeighbourhoodState): Step => ({ state, outputs: [] });
+
+function own(state: NeighbourhoodState, told: Extract<Observation, { type: "own" }>, now: Instant): Step {
+  const { configuration, interfaces } = told;
+  const exists = (name: string | undefined) =>
+    name === undefined || configuration.instances.some((one) => one.name === name);
+  const gone = state.held.filter(({ finding }) => !exists(finding.instance));
+  return {
+    state: {
+      ...state,
+      configuration,
+      interfaces,
+      startedAt: state.startedAt ?? now,
+      peers: state.peers.filter(({ instance }) => exists(instance)),
+      heard: state.heard.filter(exists),
+      held: state.held.filter((one) => !gone.includes(one)),
+      probing: state.probing.filter(({ instance }) => exists(instance)),
+      asking: state.asking.filter(({ instance }) => exists(instance)),
+    },
+    outputs: gone.map(({ finding }) => ({ type: "resolved", finding })),
+  };
+}
+
+function packet(state: NeighbourhoodState, seen: Extract<Observation, { type: "packet" }>, now: Instant): Step {
+  const theirs = readForeign(seen.packet);
+  const mine = theirs === undefined ? undefined : instanceFor(state, seen.interface, theirs);
+  if (theirs === undefined || mine === undefined) return quiet(state);
+  const here = state.interfaces.find(({ name }) => name === seen.interface);
+  if (here?.addresses.includes(theirs.source)) return quiet(state);
+  const remarks = compareAdvert(mine, theirs);
+  // A stranger's claim of an interval must not keep a finding alive for ever.
+  const interval = microseconds(Math.min(theirs.advertInterval, Math.max(mine.advertInterval * 4, seconds(40))));
+  const peer = { ip: theirs.source, mac: seen.sourceMac };
+  const about = { instance: mine.name, interface: seen.interface };
+  const foreign = remarks.some(({ code }) => code === "duplicate-vrid");
+  const next: NeighbourhoodState = {
+    ...state,
+    heard: foreign || state.heard.includes(mine.name) ? state.heard : [...state.heard, mine.name],
+    peers: withPeer(state.peers, {
+      ...about,
+      ...peer,
+      lastAt: now,
+      priority: theirs.priority,
+      interval,
+      remarks: remarks.map(({ code }) => code),
+    }),
+  };
+  const expiresAt = lingering(now, { interval });
+  const found = remarks.map((one) => ({ finding: { ...one, ...about, peer, since: now, lastSeen: now }, expiresAt }));
+  const crowd = next.peers.filter((one) => one.interface === seen.interface).length >= MOST_EACH;
+  return hold(next, crowd ? [...found, overrun(seen.interface, now)] : found, now);
+}
+
+const instanceFor = (state: NeighbourhoodState, at: string, theirs: ForeignAdvert): VrrpInstance | undefined =>
+  state.configuration?.instances.find(
+    (one) => one.interface === at && one.family === theirs.family && one.virtualRouterId === theirs.virtualRouterId,
+  );
+
+function unreachable(
+  state: NeighbourhoodState,
+  seen: Extract<Observation, { type: "unreachable" }>,
+  now: Instant,
+): Step {
+  const mine = state.configuration?.instances.find(
+    (one) => one.interface === seen.interface && one.unicastPeers?.some(({ address }) => address === seen.address),
+  );
+  if (mine === undefined) return quiet(state);
+  const finding: Finding = {
+    code: "unicast-peer-silent",
+    instance: mine.name,
+    interface: seen.interface,
+    severity: "warning",
+    peer: { ip: seen.address, mac: undefined },
+    text: "answers that it speaks no VRRP",
+    cure: "start VRRP there, or take it out of unicast_peer",
+    since: now,
+    lastSeen: now,
+  };
+  return hold(state, [{ finding, expiresAt: lingering(now, { interval: mine.advertInterval }) }], now);
+}
+
+const overrun = (name: string, now: Instant): Held => ({
+  finding: {
+    code: "too-many-neighbours",
+    instance: undefined,
+    interface: name,
+    severity: "warning",
+    peer: undefined,
+    text: "more VRRP or ARP comes in than is looked at: what is found here may lack something",
+    cure: "find out who sends it; in a LAN of that size it may be made up",
+    since: now,
+    lastSeen: now,
+  },
+  expiresAt: after(now, seconds(10)),
+});
+
+function tick(before: NeighbourhoodState, now: Instant): Step {
+  const state = forget(before, now);
+  const judged = [...judgeMasters(state, now), ...judgeClaims(state, now), ...judgeSilence(state, now)].map(
+    (finding): Held => ({ finding, expiresAt: null }),
+  );
+  const isJudged = ({ finding }: Held) => judged.some((one) => keyOf(one.finding) === keyOf(finding));
+  const ends = (one: Held) => (one.expiresAt === null ? !isJudged(one) : one.expiresAt <= now);
+  const ended = state.held.filter(ends);
+  const kept = hold({ ...state, held: state.held.filter((one) => !ended.includes(one)) }, judged, now);
+  const asked = ask(kept.state, now);
+  return {
+    state: asked.state,
+    outputs: [
+      ...ended.map(({ finding }) => ({ type: "resolved" as const, finding })),
+      ...kept.outputs,
+      ...asked.outputs,
+    ],
+  };
+}
+
+/** What is the same finding, seen again. */
+const keyOf = ({ code, instance, interface: at, peer }: Finding): string =>
+  JSON.stringify([code, instance, at, peer?.ip, peer?.mac]);
+
+function hold(state: NeighbourhoodState, found: readonly Held[], now: Instant): Step {
+  let { held } = state;
+  const outputs: NeighbourhoodOutput[] = [];
+  for (const one of found) {
+    const key = keyOf(one.finding);
+    const known = held.find(({ finding }) => keyOf(finding) === key);
+    if (known !== undefined) {
+      const finding = { ...one.finding, since: known.finding.since, lastSeen: now };
+      held = held.map((other) => (other === known ? { ...one, finding } : other));
+    } else if (held.filter(({ finding }) => finding.interface === one.finding.interface).length < MOST_EACH) {
+      held = [...held, one];
+      outputs.push({ type: "found", finding: one.finding });
+    }
+  }
+  return { state: { ...state, held }, outputs };
+}
