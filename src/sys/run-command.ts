@@ -16,6 +16,8 @@ export interface CommandOptions {
   readonly gid?: number | undefined;
   /** Then SIGTERM to its process group, and SIGKILL two seconds later. No limit when missing. */
   readonly timeout?: Duration | undefined;
+  /** After a time-out too, the outcome waits until the command has ended. */
+  readonly untilItEnds?: boolean | undefined;
   /** Ends it in the same way. */
   readonly stop?: AbortSignal | undefined;
   /** The whole environment; this process's own when missing. */
@@ -69,6 +71,7 @@ function supervise(child: ChildProcess, options: CommandOptions, resolve: (outco
   child.stdout?.on("data", (chunk: Buffer) => output.add(chunk));
   child.stderr?.on("data", (chunk: Buffer) => output.add(chunk));
   let killTimer: NodeJS.Timeout | undefined;
+  let timedOut = false;
   const end = () => {
     if (killTimer !== undefined) return;
     signalGroup(child, "SIGTERM");
@@ -79,7 +82,8 @@ function supervise(child: ChildProcess, options: CommandOptions, resolve: (outco
       ? undefined
       : setTimeout(() => {
           end();
-          resolve({ type: "timeout", output: output.text() });
+          timedOut = true;
+          if (options.untilItEnds !== true) resolve({ type: "timeout", output: output.text() });
         }, inMilliseconds(options.timeout));
   options.stop?.addEventListener("abort", end);
   if (options.stop?.aborted) end();
@@ -101,7 +105,8 @@ function supervise(child: ChildProcess, options: CommandOptions, resolve: (outco
       child.stdout?.destroy();
       child.stderr?.destroy();
       const text = output.text();
-      if (signal === null) settle({ type: "exited", status: status ?? 0, output: text });
+      if (timedOut) settle({ type: "timeout", output: text });
+      else if (signal === null) settle({ type: "exited", status: status ?? 0, output: text });
       else settle({ type: "signal", signal: constants.signals[signal], output: text });
     });
   });

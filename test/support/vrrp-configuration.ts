@@ -148,6 +148,9 @@ const GLOBAL: VrrpGlobal = {
   startupScript: undefined,
   shutdownScript: undefined,
   nftables: { table: "keepalived", priority: -1 },
+  noEmailFaults: false,
+  scheduling: { nice: undefined, realtime: undefined, realtimeLimit: undefined },
+  interfaceDelays: [],
 };
 
 export const configuration = (

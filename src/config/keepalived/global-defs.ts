@@ -50,6 +50,9 @@ export function readGlobalDefs(blocks: readonly Statement[], more: Handlers, rep
     startupScript: undefined,
     shutdownScript: undefined,
     nftables: { table: "keepalived", priority: -1 },
+    noEmailFaults: false,
+    scheduling: { nice: undefined, realtime: undefined, realtimeLimit: undefined },
+    interfaceDelays: [],
   };
   const garp: GarpDraft = {};
   const defaults: InstanceDefaults = {

@@ -51,6 +51,8 @@ export interface NotifyFifo {
   readonly user: ScriptUser | undefined;
   /** Started with the path as its last argument. */
   readonly script: ScriptCommand | undefined;
+  /** The vrrp process writes to it too, starts its reader and removes it. */
+  readonly shared?: true;
 }
 
 export interface TrackFile {

@@ -50,10 +50,31 @@ export interface VrrpGlobal {
   readonly notifyParallel: boolean;
   /** Undefined when there is nobody to write to. */
   readonly mail: MailSettings | undefined;
+  /** `no_email_faults`: nobody is written to when something enters FAULT. */
+  readonly noEmailFaults: boolean;
   readonly startupScript: TimedCommand | undefined;
   readonly shutdownScript: TimedCommand | undefined;
   /** The nftables table for `no_accept`: `nftables NAME`, `nftables_priority N`. */
   readonly nftables: { readonly table: string; readonly priority: number };
+  readonly scheduling: Scheduling;
+  /** `interface_up_down_delays`: changes of a link count when they have lasted so long. */
+  readonly interfaceDelays: readonly InterfaceDelay[];
+}
+
+/** How the vrrp process is put before others. */
+export interface Scheduling {
+  /** `vrrp_priority`: -20..19; undefined: -20. */
+  readonly nice: number | undefined;
+  /** `vrrp_rt_priority`: SCHED_RR with this priority, 1..99; undefined: no real-time scheduling. */
+  readonly realtime: number | undefined;
+  /** `vrrp_rlimit_rttime`: so long it may run in one go under real-time scheduling, microseconds; undefined: 10,000 as keepalived. */
+  readonly realtimeLimit: Duration | undefined;
+}
+
+export interface InterfaceDelay {
+  readonly interface: string;
+  readonly down: Duration;
+  readonly up: Duration;
 }
 
 export interface NotifyFifo {

@@ -14,10 +14,10 @@ import { serverName } from "../../health/checker-lines.ts";
 import type { EventBody } from "../events.ts";
 import type { Log } from "../log/log.ts";
 import { Mailer } from "../mail/mailer.ts";
+import { NotifyFifos } from "../scripts/notify-fifos.ts";
 import { NotifyQueue } from "../scripts/notify-queue.ts";
 import { ScriptRunner } from "../scripts/script-runner.ts";
 import { findRealServer, findVirtualServer } from "./find-server.ts";
-import { NotifyFifos } from "./notify-fifos.ts";
 import { dataPathOf, probeDataPath } from "./probes/data-path.ts";
 import { startProbe } from "./probes/start.ts";
 import { TrackFiles } from "./track-files.ts";
@@ -77,7 +77,7 @@ export class VirtualServers {
     this.#options = options;
     this.#configuration = options.configuration;
     this.#scripts = new ScriptRunner(options.configuration.global);
-    this.#notify = new NotifyQueue(this.#scripts, options.log);
+    this.#notify = new NotifyQueue(this.#scripts, options.log, options.publish);
     this.#fifos = new NotifyFifos(options.log, this.#scripts);
     this.#mailer = new Mailer(options.log);
     this.#files = new TrackFiles(options.log, (name, value) => this.#fileChanged(name, value));
@@ -131,8 +131,8 @@ export class VirtualServers {
     await Promise.race([Promise.all([this.#notify.idle(), this.#mailer.idle()]), patience]);
     clearTimeout(timer);
     this.#mailer.close();
-    this.#fifos.close();
     this.#notify.clear();
+    await this.#fifos.close();
     this.#scripts.end();
   }
 
@@ -141,7 +141,7 @@ export class VirtualServers {
     this.#quiet();
     for (const driver of this.#drivers) driver.abandon();
     this.#mailer.close();
-    this.#fifos.close();
+    void this.#fifos.close();
     this.#scripts.end();
   }
 

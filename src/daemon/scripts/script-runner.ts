@@ -37,13 +37,24 @@ export class ScriptRunner {
     this.global = global;
   }
 
-  async run(command: ScriptCommand, timeout: Duration): Promise<ScriptOutcome> {
+  /** `untilItEnds`: the answer comes when the script is gone, also after its time-out. `stop` ends this one. */
+  async run(
+    command: ScriptCommand,
+    timeout: Duration | undefined,
+    { untilItEnds = false, stop }: { readonly untilItEnds?: boolean; readonly stop?: AbortSignal } = {},
+  ): Promise<ScriptOutcome> {
     const who = identity(command, this.global);
     if ("message" in who) return { type: "error", message: who.message };
     const insecure = this.global.enableScriptSecurity && who.uid === 0 ? unsafePart(programOf(command)) : undefined;
     if (insecure !== undefined) return { type: "error", message: insecure };
     const own = who.uid === process.getuid?.() && who.gid === process.getgid?.();
-    return runCommand({ argv: command.argv, timeout, stop: this.#stop.signal, ...(own ? {} : who) });
+    const ends = stop === undefined ? this.#stop.signal : AbortSignal.any([this.#stop.signal, stop]);
+    return runCommand({ argv: command.argv, timeout, untilItEnds, stop: ends, ...(own ? {} : who) });
+  }
+
+  /** Nothing is started any more. */
+  get ended(): boolean {
+    return this.#stop.signal.aborted;
   }
 
   /** Asks everything that runs to end (SIGTERM); nothing is started any more. */

@@ -1,0 +1,13 @@
+/** What the vrrp process answers when it is asked for its picture of itself: the machine's, and what is around it. JSON. */
+
+import type { HostSnapshot } from "../../vrrp/messages.ts";
+import type { FifoReport } from "../scripts/notify-fifos.ts";
+import type { NotificationReport } from "../scripts/notify-queue.ts";
+import type { TimelinessReport } from "./lateness.ts";
+
+export interface VrrpReport extends HostSnapshot {
+  readonly timeliness: TimelinessReport;
+  /** The last one of each instance and group that has scripts. */
+  readonly notifications: readonly NotificationReport[];
+  readonly fifos: readonly FifoReport[];
+}
