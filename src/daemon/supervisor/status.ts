@@ -1,8 +1,8 @@
 /** What `evenkeel status --json` prints: the supervisor's picture of itself and of its children. */
 
 import type { ProxyStatistics } from "../../proxy/statistics.ts";
-import type { HostSnapshot } from "../../vrrp/messages.ts";
 import type { DirectorReport } from "../director/virtual-server-report.ts";
+import type { VrrpReport } from "../vrrp/report.ts";
 
 export interface ReloadOutcome {
   readonly result: "applied" | "unchanged" | "refused";
@@ -28,7 +28,7 @@ export interface StatusReport {
   readonly files: readonly string[];
   readonly lastReload: (ReloadOutcome & { readonly time: string }) | undefined;
   readonly processes: readonly ProcessReport[];
-  readonly vrrp: HostSnapshot | undefined;
+  readonly vrrp: VrrpReport | undefined;
   readonly director: DirectorReport | undefined;
   readonly proxy: ProxyStatistics | undefined;
 }

@@ -16,12 +16,14 @@ import {
   snapshot,
   transition,
 } from "../../vrrp/host.ts";
-import type { HostSnapshot, Input, InterfaceReport, Output } from "../../vrrp/messages.ts";
+import type { Input, InterfaceReport, Output } from "../../vrrp/messages.ts";
 import type { EventBody } from "../events.ts";
 import type { Log } from "../log/log.ts";
-import { NotifyQueue } from "../scripts/notify-queue.ts";
 import { ScriptRunner } from "../scripts/script-runner.ts";
+import { Lateness } from "./lateness.ts";
 import type { HostNetwork } from "./network.ts";
+import type { VrrpReport } from "./report.ts";
+import { Telling } from "./telling.ts";
 
 /** setTimeout takes no more. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
@@ -48,7 +50,8 @@ export class VrrpDriver {
   readonly #publish: (event: EventBody) => void;
   readonly #detail: boolean;
   readonly #scripts: ScriptRunner;
-  readonly #notify: NotifyQueue;
+  readonly #telling: Telling;
+  readonly #lateness = { adverts: new Lateness(), eventLoop: new Lateness() };
   readonly #inputs: Input[] = [];
   /** The machine has let go of everything and the notify scripts have ended. */
   readonly stopped: Promise<void>;
@@ -64,7 +67,7 @@ export class VrrpDriver {
     this.#publish = options.publish;
     this.#detail = options.detail;
     this.#scripts = new ScriptRunner(options.configuration.global);
-    this.#notify = new NotifyQueue(this.#scripts, options.log);
+    this.#telling = new Telling(options.configuration, this.#scripts, options.log, options.publish);
     this.#state = initialState(options.configuration);
     this.stopped = new Promise((resolve) => {
       this.#done = resolve;
@@ -80,7 +83,7 @@ export class VrrpDriver {
     this.handle({ type: "stop" });
     if (this.#patience === undefined) {
       this.#patience = setTimeout(() => {
-        this.#notify.clear();
+        void this.#telling.close();
         this.#scripts.end();
         this.#patience = setTimeout(this.#done, GRACE_MS);
       }, LONGEST_STOP_MS);
@@ -90,11 +93,15 @@ export class VrrpDriver {
 
   reconfigure(configuration: VrrpConfiguration): void {
     this.#scripts.global = configuration.global;
+    this.#telling.prepare(configuration);
     this.handle({ type: "reconfigure", configuration });
+    this.#telling.settle(snapshot(this.#state));
   }
 
-  snapshot(): HostSnapshot {
-    return snapshot(this.#state);
+  snapshot(): VrrpReport {
+    const { adverts, eventLoop } = this.#lateness;
+    const timeliness = { adverts: adverts.report(), eventLoop: eventLoop.report() };
+    return { ...snapshot(this.#state), timeliness, ...this.#telling.reports() };
   }
 
   /** Inputs that come while outputs are performed wait their turn. */
@@ -125,13 +132,25 @@ export class VrrpDriver {
     const deadline = nextDeadline(this.#state);
     if (deadline === undefined) return;
     const wait = Math.max(0, Math.ceil(inMilliseconds(between(monotonicNow(), deadline))));
-    this.#timer = setTimeout(() => this.handle({ type: "timer" }), Math.min(wait, LONGEST_TIMER_MS));
+    this.#timer = setTimeout(
+      () => {
+        this.#lateness.eventLoop.add(between(deadline, monotonicNow()), Date.now());
+        this.handle({ type: "timer" });
+      },
+      Math.min(wait, LONGEST_TIMER_MS),
+    );
+  }
+
+  async #told(): Promise<void> {
+    await this.#telling.idle();
+    await this.#telling.close();
   }
 
   #perform(output: Output): void {
     switch (output.type) {
       case "send-advert":
         this.#network.sendAdvert(output.interface, output.destination, Uint8Array.fromHex(output.packet));
+        if (output.due !== null) this.#lateness.adverts.add(between(output.due, monotonicNow()), Date.now());
         break;
       case "add-address":
         this.#network.holdAddress(output.address, DEFAULT_HOST_PARAMETERS.addressLifetime);
@@ -167,14 +186,14 @@ export class VrrpDriver {
         break;
       }
       case "notify":
-        this.#notify.add(`${output.kind} ${output.name}`, output.commands);
+        this.#telling.notify(output);
         break;
       case "log":
         if (output.level === "info" || this.#detail) this.#log.write("info", output.line);
         break;
       case "stopped":
         clearTimeout(this.#timer);
-        void this.#notify.idle().then(this.#done);
+        void this.#told().then(this.#done);
         break;
       default:
         output satisfies never;
