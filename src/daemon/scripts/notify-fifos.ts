@@ -11,7 +11,7 @@ import { chownSync, closeSync, constants, fstatSync, lstatSync, openSync, rmSync
 import { performance } from "node:perf_hooks";
 import { setTimeout } from "node:timers/promises";
 import type { ScriptCommand, ScriptUser } from "../../config/model/vrrp.ts";
-import { lookupGroup, lookupUser } from "../../sys/privileges.ts";
+import { type Identity, lookupGroup, lookupUser } from "../../sys/privileges.ts";
 import type { Log } from "../log/log.ts";
 import { inWords } from "./outcome.ts";
 import type { ScriptRunner } from "./script-runner.ts";
@@ -117,7 +117,7 @@ export class NotifyFifos {
     const reader = Promise.resolve();
     const rest = { fifo, end: new AbortController(), reader, closed: false, written: 0, lost: 0 };
     try {
-      const pipe: Pipe = { ...rest, ...openOrMake(fifo), trouble: undefined };
+      const pipe: Pipe = { ...rest, ...openOrMake(fifo, this.#scripts), trouble: undefined };
       pipe.reader = this.#serve(pipe);
       return pipe;
     } catch (error) {
@@ -166,10 +166,13 @@ const pause = (milliseconds: number, signal: AbortSignal): Promise<void> =>
   setTimeout(milliseconds, undefined, { signal }).catch(() => undefined);
 
 /** Open for both, so that a reader may come later and leave again. @throws {Error} saying what is in the way */
-function openOrMake(fifo: NotifyFifo): { readonly fd: number; readonly made: number | undefined } {
+function openOrMake(
+  fifo: NotifyFifo,
+  scripts: ScriptRunner,
+): { readonly fd: number; readonly made: number | undefined } {
   const { path } = fifo;
   const found = lstatSync(path, { throwIfNoEntry: false });
-  if (found === undefined) make(fifo);
+  if (found === undefined) make(fifo, scripts);
   else if (found.isSymbolicLink())
     throw new Error("it is a symbolic link, which is not followed; name the pipe itself, or remove the link");
   else if (!found.isFIFO()) throw new Error("it is not a named pipe; remove the file and it is made, or name another");
@@ -180,21 +183,23 @@ function openOrMake(fifo: NotifyFifo): { readonly fd: number; readonly made: num
   throw new Error("it was replaced by something that is not a named pipe");
 }
 
-/** Only root can give it to somebody else. */
-function make({ path, user }: NotifyFifo): void {
+/** For root it belongs to its user, or to the one that scripts run as. */
+function make({ path, user }: NotifyFifo, scripts: ScriptRunner): void {
+  const owner = user === undefined ? scripts.defaultIdentity : identityOf(user);
+  if ("message" in owner) throw new Error(owner.message);
   const { status, stderr, error } = spawnSync("mkfifo", ["-m", "0600", "--", path], { encoding: "utf8" });
   if (error !== undefined || status !== 0) {
     const said = error?.message ?? stderr.trim().replace(/^mkfifo: /, "");
     throw new Error(`cannot be made: ${said}; make its folder, writable for root, or make the pipe (mkfifo) yourself`);
   }
-  if (user === undefined || process.getuid?.() !== 0) return;
-  const owner = lookupUser(user.user);
-  const group = user.group === undefined ? owner?.gid : lookupGroup(user.group);
-  if (owner === undefined || group === undefined) {
-    rmSync(path, { force: true });
-    throw new Error(`its user ${user.user}${user.group === undefined ? "" : ` or group ${user.group}`} does not exist`);
-  }
-  chownSync(path, owner.uid, group);
+  if (process.getuid?.() === 0) chownSync(path, owner.uid, owner.gid);
+}
+
+function identityOf({ user, group }: ScriptUser): Identity | { readonly message: string } {
+  const owner = lookupUser(user);
+  const gid = group === undefined ? owner?.gid : lookupGroup(group);
+  if (owner !== undefined && gid !== undefined) return { uid: owner.uid, gid };
+  return { message: owner === undefined ? `its user ${user} does not exist` : `its group ${group} does not exist` };
 }
 
 const describe = (error: unknown): string => (error instanceof Error ? error.message : String(error));

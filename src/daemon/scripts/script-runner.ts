@@ -52,6 +52,11 @@ export class ScriptRunner {
     return runCommand({ argv: command.argv, timeout, untilItEnds, stop: ends, ...(own ? {} : who) });
   }
 
+  /** Whom commands without a user run as, and who owns what is made for them. */
+  get defaultIdentity(): Identity | { readonly message: string } {
+    return identity({ argv: [], user: undefined }, this.global);
+  }
+
   /** Nothing is started any more. */
   get ended(): boolean {
     return this.#stop.signal.aborted;

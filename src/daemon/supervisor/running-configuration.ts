@@ -44,5 +44,15 @@ export function readConfiguration(files: readonly string[], configId: string | u
       throw new ConfigurationRefused([String(error instanceof Error ? error.message : error)]);
     }
   }
-  return configuration;
+  return { ...configuration, director: withSharedFifos(director, vrrp) };
+}
+
+/** A FIFO that both processes write to has one reader, which the vrrp process starts. */
+function withSharedFifos(director: Configuration["director"], vrrp: Configuration["vrrp"]): Configuration["director"] {
+  if (director === undefined || vrrp === undefined || vrrp.instances.length === 0) return director;
+  const theirs = new Set(vrrp.global.notifyFifos.map(({ path }) => path));
+  const fifos = director.global.fifos.map((fifo) =>
+    theirs.has(fifo.path) ? { ...fifo, script: undefined, shared: true as const } : fifo,
+  );
+  return { ...director, global: { ...director.global, fifos } };
 }

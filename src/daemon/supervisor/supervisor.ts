@@ -17,6 +17,7 @@ import { VERSION } from "../version.ts";
 import { ControlServer } from "./control.ts";
 import { Listeners } from "./listeners.ts";
 import { type ChildPlan, type ChildReport, ManagedChild } from "./managed-child.ts";
+import { OnceScripts } from "./once-scripts.ts";
 import { Proxies } from "./proxies.ts";
 import { ConfigurationRefused, readConfiguration } from "./running-configuration.ts";
 import type { ReloadOutcome, StatusReport } from "./status.ts";
@@ -42,6 +43,7 @@ export class Supervisor {
   readonly #log: Log;
   readonly #listeners: Listeners;
   readonly #proxies: Proxies;
+  readonly #scripts: OnceScripts;
   readonly #startedAtMs = Date.now();
   readonly #statuses = new Map<string, ServerReport>();
   #configuration: Configuration = { vrrp: undefined, director: undefined, proxy: undefined };
@@ -57,6 +59,7 @@ export class Supervisor {
     this.#options = options;
     this.#log = options.log;
     this.#listeners = new Listeners(options.log);
+    this.#scripts = new OnceScripts(options.log);
     this.#proxies = new Proxies({
       tidy: [options.socketPath],
       statuses: () => [...this.#statuses.values()],
@@ -73,6 +76,8 @@ export class Supervisor {
     const { files, configId, socketPath } = this.#options;
     const { proxy, vrrp, director } = readConfiguration(files, configId, this.#log);
     this.#configuration = { proxy, vrrp, director };
+    await this.#scripts.startup(vrrp?.global);
+    if (this.#stopping !== undefined) return;
     const listening = proxy === undefined ? undefined : this.#listeners.prepare(proxy);
     listening?.commit();
     this.#control = await ControlServer.open(socketPath, {
@@ -148,6 +153,7 @@ export class Supervisor {
   async #stop(cause: string): Promise<void> {
     this.#log.write("info", "Stopping");
     this.#publish({ kind: "stopping", cause });
+    this.#scripts.end();
     const hardStopAfter = this.#configuration.proxy?.global.hardStopAfter;
     const hardAfterMs = hardStopAfter === undefined ? STOP_GRACE_MS : inMilliseconds(hardStopAfter);
     // Addresses go first, while the proxies still answer: whoever comes through the VIP is served until it has moved.
@@ -158,6 +164,7 @@ export class Supervisor {
     // Whoever comes now is refused, instead of waiting in a queue that nobody serves.
     this.#listeners.close();
     await Promise.all(rest);
+    await this.#scripts.shutdown(this.#configuration.vrrp?.global);
     this.#control?.close();
     this.#log.write("info", "Stopped evenkeel");
   }
