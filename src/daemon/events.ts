@@ -6,6 +6,7 @@
  */
 
 import type { VirtualServerEvent } from "../health/virtual-server-messages.ts";
+import type { FindingCode, Neighbour, Severity } from "../vrrp/findings.ts";
 
 export type DaemonEvent = { readonly time: string } & EventBody;
 
@@ -50,6 +51,40 @@ export type EventBody =
       readonly milliseconds: number;
       /** How it ended, in words: `exited with status 1`. */
       readonly cause: string;
+    }
+  | {
+      /** Somebody else took a virtual address or route from a master. */
+      readonly kind: "virtual-address-lost";
+      readonly instance: string;
+      readonly what: string;
+      /** Who is guessed to have done it. */
+      readonly by: string | undefined;
+      readonly reaction: string;
+    }
+  | {
+      readonly kind: "vrrp-priority";
+      readonly instance: string;
+      readonly from: number;
+      readonly to: number;
+      readonly cause: string;
+    }
+  | {
+      readonly kind: "finding";
+      readonly code: FindingCode;
+      readonly instance: string | undefined;
+      readonly interface: string;
+      readonly severity: Severity;
+      readonly peer: Neighbour | undefined;
+      readonly text: string;
+      readonly cure: string;
+    }
+  | {
+      readonly kind: "finding-resolved";
+      readonly code: FindingCode;
+      readonly instance: string | undefined;
+      readonly interface: string;
+      readonly peer: Neighbour | undefined;
+      readonly text: string;
     }
   | { readonly kind: "child-started"; readonly child: string; readonly pid: number; readonly cause: string }
   | { readonly kind: "child-exited"; readonly child: string; readonly pid: number; readonly cause: string }

@@ -27,6 +27,8 @@ export interface FrameReceiver {
   readonly interfaceIndex: number;
   /** EtherType as in 0x0806; 3 (ETH_P_ALL) for everything, and only then outgoing frames too. */
   readonly protocol: number;
+  /** Frames that this host sends are not even copied. */
+  readonly ignoreOutgoing?: boolean | undefined;
   /** In place before the first frame is received. */
   readonly filter?: readonly FilterInstruction[] | undefined;
   readonly promiscuous?: boolean | undefined;
@@ -80,6 +82,9 @@ export function openPacketSocket(receiver?: FrameReceiver): PacketSocket {
   };
 }
 
+/** linux/if_packet.h, since Linux 4.20. */
+const PACKET_IGNORE_OUTGOING = 23;
+
 function configure(fd: Descriptor, receiver: FrameReceiver): void {
   const { interfaceIndex, filter } = receiver;
   addon.setsockopt(fd, constants.SOL_SOCKET, constants.SO_TIMESTAMPNS, 1);
@@ -90,6 +95,7 @@ function configure(fd: Descriptor, receiver: FrameReceiver): void {
     const request = packetMembership(interfaceIndex, constants.PACKET_MR_PROMISC);
     addon.setsockopt(fd, constants.SOL_PACKET, constants.PACKET_ADD_MEMBERSHIP, request);
   }
+  if (receiver.ignoreOutgoing) addon.setsockopt(fd, constants.SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
   if (filter !== undefined) addon.attachFilter(fd, packFilter(filter));
   addon.bind(fd, packetSockaddr(interfaceIndex, receiver.protocol));
 }

@@ -84,6 +84,13 @@ export interface OwnInterface {
   readonly addresses: readonly IpAddress[];
 }
 
+export const named = ({ ip, mac }: Neighbour): string =>
+  ip === undefined ? (mac ?? "somebody") : mac === undefined ? ip : `${ip} (${mac})`;
+
+/** The whole sentence: who, and what. */
+export const inWords = ({ peer, text }: Pick<Finding, "peer" | "text">): string =>
+  peer === undefined ? text : `${named(peer)} ${text}`;
+
 export type Observation =
   /** First of all, and again when either has changed. */
   | {

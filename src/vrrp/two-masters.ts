@@ -5,7 +5,7 @@
  */
 
 import { between, type Instant, instantAt, seconds } from "../base/time.ts";
-import type { Finding, FindingCode, Neighbour } from "./findings.ts";
+import { type Finding, type FindingCode, named } from "./findings.ts";
 import type { InstanceSnapshot } from "./messages.ts";
 import { instanceOf, isSending, longEnough, type NeighbourhoodState, type Peer, rowOf } from "./neighbourhood-state.ts";
 
@@ -33,7 +33,7 @@ function rivals(state: NeighbourhoodState, mine: InstanceSnapshot, others: reado
   const about = { instance: mine.name, interface: mine.interface, code: "two-masters", severity: "error" } as const;
   const self = state.interfaces.find(({ name }) => name === mine.interface);
   if (mine.state === "MASTER" && !mine.leaving) {
-    const us = `this host (${named({ ip: sourceOf(state, mine), mac: self?.macs[0] })}, priority ${mine.effectivePriority})`;
+    const us = `this host, ${named({ ip: sourceOf(state, mine), mac: self?.macs[0] })}, with priority ${mine.effectivePriority}`;
     return others
       .filter((peer) => longEnough(rowOf(peer, mine.since), peer.interval))
       .map((peer) => ({
@@ -62,9 +62,6 @@ function rivals(state: NeighbourhoodState, mine: InstanceSnapshot, others: reado
 const later = (one: Instant, other: Instant): Instant => instantAt(Math.max(one, other));
 const overlap = (one: Peer, other: Peer) =>
   between(later(one.firstAt, other.firstAt), instantAt(Math.min(one.lastAt, other.lastAt)));
-
-const named = ({ ip, mac }: Neighbour): string =>
-  ip === undefined ? (mac ?? "somebody") : mac === undefined ? ip : `${ip}, ${mac}`;
 
 function sourceOf(state: NeighbourhoodState, mine: InstanceSnapshot) {
   const configured = instanceOf(state, mine.name)?.sourceAddress;

@@ -98,7 +98,7 @@ export class VrrpDriver {
     this.#telling.settle(snapshot(this.#state));
   }
 
-  snapshot(): VrrpReport {
+  snapshot(): Omit<VrrpReport, "findings"> {
     const { adverts, eventLoop } = this.#lateness;
     const timeliness = { adverts: adverts.report(), eventLoop: eventLoop.report() };
     return { ...snapshot(this.#state), timeliness, ...this.#telling.reports() };
@@ -164,6 +164,25 @@ export class VrrpDriver {
         break;
       case "gratuitous-arp":
         this.#network.sendGratuitousArp(output.interface, output.address);
+        break;
+      case "neighbour-advertisement":
+        this.#network.sendNeighbourAdvertisement(output.interface, output.address);
+        break;
+      case "add-route":
+        this.#network.addRoute(output.instance, output.route);
+        break;
+      case "remove-route":
+        this.#network.removeRoute(output.instance, output.route);
+        break;
+      case "add-rule":
+        this.#network.addRule(output.instance, output.rule);
+        break;
+      case "remove-rule":
+        this.#network.removeRule(output.instance, output.rule);
+        break;
+      case "virtual-address-lost":
+      case "conflict-ended":
+      case "priority":
         break;
       case "run-script":
         void this.#scripts

@@ -1,21 +1,29 @@
 /** The vrrp process: the machine, its network and its timer, and nothing else. */
 
+import type { VrrpConfiguration } from "../../config/model/vrrp.ts";
 import type { Input } from "../../vrrp/messages.ts";
 import { serveSupervisor, tellEvent } from "../child.ts";
 import { standardErrorLog } from "../log/log.ts";
 import type { StartMessage, ToChild } from "../messages.ts";
 import { VrrpDriver } from "./driver.ts";
 import { HostNetwork } from "./network.ts";
+import { Observer } from "./observer.ts";
 import { preferThisProcess } from "./priority.ts";
 import { withUsableScripts } from "./usable-scripts.ts";
 
 const log = standardErrorLog(process.env, process.stderr.isTTY === true);
 let driver: VrrpDriver | undefined;
 let network: HostNetwork | undefined;
+let observer: Observer | undefined;
 
 function warnOfMissing(): void {
   for (const name of network?.missing() ?? [])
     log.write("warning", `WARNING - interface ${name} doesn't exist: waiting for it`);
+}
+
+function watchNeighbours(configuration: VrrpConfiguration, machine: VrrpDriver, net: HostNetwork): Observer {
+  const [interfaces, snapshot] = [() => net.interfaces, () => machine.snapshot()];
+  return new Observer({ configuration, interfaces, snapshot, log, publish: tellEvent });
 }
 
 serveSupervisor(
@@ -33,6 +41,7 @@ serveSupervisor(
       driver = new VrrpDriver({ configuration, network, log, publish: tellEvent, detail });
       driver.start(network.reports());
       for (const input of early) driver.handle(input);
+      observer = watchNeighbours(configuration, driver, network);
     },
     message(message: Exclude<ToChild, StartMessage>) {
       if (message.type !== "reconfigure" || !("vrrp" in message)) return;
@@ -40,13 +49,15 @@ serveSupervisor(
       network?.prepare(configuration);
       driver?.reconfigure(configuration);
       network?.settle();
+      observer?.reconfigure(configuration);
       warnOfMissing();
     },
     async stop() {
+      observer?.close();
       await driver?.stop();
       network?.close();
     },
-    snapshot: () => driver?.snapshot(),
+    snapshot: () => (driver === undefined ? undefined : { ...driver.snapshot(), findings: observer?.report() ?? [] }),
   },
   log,
 );

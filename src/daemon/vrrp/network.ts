@@ -67,6 +67,11 @@ export class HostNetwork {
     }
   }
 
+  /** Of the whole machine, by index. Changes by itself. */
+  get interfaces(): ReadonlyMap<number, NetworkInterface> {
+    return this.#interfaces.interfaces;
+  }
+
   /** Every interface that the configuration names and that exists. */
   reports(): InterfaceReport[] {
     return [...this.#names].flatMap((name) => {

@@ -4,10 +4,13 @@ import type { HostSnapshot } from "../../vrrp/messages.ts";
 import type { FifoReport } from "../scripts/notify-fifos.ts";
 import type { NotificationReport } from "../scripts/notify-queue.ts";
 import type { TimelinessReport } from "./lateness.ts";
+import type { FindingReport } from "./observer.ts";
 
 export interface VrrpReport extends HostSnapshot {
   readonly timeliness: TimelinessReport;
   /** The last one of each instance and group that has scripts. */
   readonly notifications: readonly NotificationReport[];
+  /** What is wrong between this host and its neighbours, the worst first. */
+  readonly findings: readonly FindingReport[];
   readonly fifos: readonly FifoReport[];
 }
