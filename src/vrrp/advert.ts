@@ -1,39 +1,63 @@
 /** The packet by which a master makes itself known: RFC 3768 §5 and RFC 9568 §5, with the header that keepalived sends. */
 
-import { type Ipv4Address, isIpv4 } from "../base/ip.ts";
+import { type IpAddress, isIpv4, isIpv6 } from "../base/ip.ts";
 import { inCentiseconds, inSeconds } from "../base/time.ts";
 import type { VrrpInstance } from "../config/model/vrrp.ts";
 import { encodeIpv4, INTERNETWORK_CONTROL, PROTOCOL_VRRP } from "../wire/ipv4.ts";
+import { encodeIpv6 } from "../wire/ipv6.ts";
 import { type Advert, AUTH_NONE, AUTH_PASS, authDataOf, encodeAdvert, VRRP_ADVERTISEMENT } from "../wire/vrrp.ts";
 
+/** RFC 9568 §5.1.1.3: a packet with another one has been forwarded. Unicast adverts may have been. */
+export const MULTICAST_TTL = 255;
+
 export interface AdvertHeader {
-  readonly source: Ipv4Address;
-  readonly destination: Ipv4Address;
-  /** Rises by one an advert. */
+  /** Of the instance's family. */
+  readonly source: IpAddress;
+  readonly destination: IpAddress;
+  /** Of an IPv4 header; rises by one an advert. */
   readonly identification: number;
 }
 
-/** The whole IPv4 packet. */
+/** The whole IP packet. */
 export function advertPacket(instance: VrrpInstance, priority: number, header: AdvertHeader): Uint8Array {
+  const { source, destination, identification } = header;
+  const timeToLive = instance.unicastPeers === undefined ? MULTICAST_TTL : instance.unicastTtl;
+  const payload = encodeAdvert(
+    advertOf(instance, priority),
+    instance.checksumWithoutPseudoHeader && instance.family === "ipv4" ? undefined : header,
+  );
+  if (isIpv6(source) && isIpv6(destination)) {
+    return encodeIpv6({
+      trafficClass: INTERNETWORK_CONTROL,
+      flowLabel: 0,
+      nextHeader: PROTOCOL_VRRP,
+      hopLimit: timeToLive,
+      source,
+      destination,
+      payload,
+    });
+  }
+  if (!isIpv4(source) || !isIpv4(destination)) throw new TypeError(`${source} and ${destination} are of two families`);
   return encodeIpv4({
     typeOfService: INTERNETWORK_CONTROL,
-    identification: header.identification,
+    identification,
     flagsAndOffset: 0,
-    timeToLive: 255,
+    timeToLive,
     protocol: PROTOCOL_VRRP,
-    source: header.source,
-    destination: header.destination,
+    source,
+    destination,
     options: new Uint8Array(0),
-    payload: encodeAdvert(advertOf(instance, priority), header),
+    payload,
   });
 }
 
 function advertOf(instance: VrrpInstance, priority: number): Advert {
+  const isOurs = instance.family === "ipv4" ? isIpv4 : isIpv6;
   const common = {
     type: VRRP_ADVERTISEMENT,
     virtualRouterId: instance.virtualRouterId,
     priority,
-    addresses: instance.virtualAddresses.map(({ address }) => address).filter(isIpv4),
+    addresses: instance.virtualAddresses.map(({ address }) => address).filter((address) => isOurs(address)),
   };
   if (instance.version === 3) {
     return {

@@ -13,6 +13,7 @@ export const COUNTER_NAMES = [
   "packet-length",
   "ttl",
   "destination",
+  "unicast-source",
   "version",
   "packet-type",
   "checksum",

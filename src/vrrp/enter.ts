@@ -3,14 +3,15 @@
  * keepalived 2.2.7's order but for the first advert (see `claim`). No state is entered anywhere else.
  */
 
-import { after, type Duration } from "../base/time.ts";
+import { after, type Duration, type Instant } from "../base/time.ts";
 import type { NotifyScripts, ScriptCommand, VirtualAddress, VrrpInstance } from "../config/model/vrrp.ts";
 import { advertPacket } from "./advert.ts";
 import { counted } from "./counters.ts";
 import { announceAll } from "./garp.ts";
+import { advertInterface } from "./host-state.ts";
 import type { NotifyState, Output, StateName } from "./messages.ts";
 import { masterDownOf, type RouterState } from "./router-state.ts";
-import { log, type Step } from "./step.ts";
+import { log, logDetail, type Step } from "./step.ts";
 
 export type Entry =
   | { readonly to: "MASTER"; readonly cause: string }
@@ -28,6 +29,8 @@ export type Entry =
       readonly to: "FAULT";
       readonly cause: string;
       readonly resign: "spoken" | "silent";
+      /** The configuration has it no more. */
+      readonly deleted?: boolean;
     }
   | { readonly to: "STOP"; readonly cause: string };
 
@@ -57,7 +60,8 @@ export function enter(step: Step, instance: VrrpInstance, before: RouterState, e
   const { priority, cause } = router;
   step.emit({ type: "state", instance: name, from: before.state, to: entry.to, priority, cause });
   if (line !== null || entry.to === "STOP") {
-    step.emit(notification("INSTANCE", name, entry.to, priority, instance.notify));
+    const isDeleted = entry.to === "FAULT" && entry.deleted === true && instance.notify.deleted !== undefined;
+    step.emit(notification("INSTANCE", name, isDeleted ? "DELETED" : entry.to, priority, instance.notify));
   }
   return router;
 }
@@ -89,6 +93,7 @@ function claim(step: Step, instance: VrrpInstance, router: RouterState): RouterS
     log(step, `(${name}) changing advert interval from ${from} to locally configured ${to}`);
   }
   addAddresses(step, instance, instance);
+  addRoutes(step, instance, instance);
   const spoken = sendAdvert(step, instance, router, router.priority);
   announceAll(step, instance, garp.masterRepeat);
   const secondBatch =
@@ -103,6 +108,7 @@ function claim(step: Step, instance: VrrpInstance, router: RouterState): RouterS
     lapsed: false,
     secondBatch,
     periodicBatchAt: garp.masterRefresh === 0 ? null : after(now, garp.masterRefresh),
+    extraBatchAt: garp.extraInterfaces === 0 ? null : after(now, garp.extraInterfaces),
     counters: counted(spoken.counters, "became-master"),
   };
 }
@@ -115,13 +121,16 @@ function release(
 ): RouterState {
   const resigned = resign === undefined ? router : sendAdvert(step, instance, router, 0);
   if (resign === "spoken") log(step, `(${instance.name}) sent 0 priority`);
-  removeAddresses(step, instance);
+  letGo(step, instance);
   return {
     ...resigned,
     refreshAt: null,
     lapsed: false,
     secondBatch: null,
     periodicBatchAt: null,
+    extraBatchAt: null,
+    rival: null,
+    restored: [],
     counters: counted(resigned.counters, "released-master"),
   };
 }
@@ -135,7 +144,29 @@ export function addAddresses(step: Step, instance: VrrpInstance, addresses: Addr
   );
 }
 
-/** Also at a start, for what an earlier process left behind. */
+/** All that it holds, in the order opposite to taking it. Also at a start, for what an earlier process left behind. */
+export function letGo(step: Step, instance: VrrpInstance): void {
+  removeRoutes(step, instance, instance);
+  removeAddresses(step, instance);
+}
+
+/** An instance, or some of its routes and rules. */
+export type Routes = Pick<VrrpInstance, "virtualRoutes" | "virtualRules">;
+
+export function addRoutes(step: Step, { name }: VrrpInstance, { virtualRoutes, virtualRules }: Routes): void {
+  if (virtualRoutes.length > 0) logDetail(step, `(${name}) setting Virtual Routes`);
+  for (const route of virtualRoutes) step.emit({ type: "add-route", instance: name, route });
+  if (virtualRules.length > 0) logDetail(step, `(${name}) setting Virtual Rules`);
+  for (const rule of virtualRules) step.emit({ type: "add-rule", instance: name, rule });
+}
+
+export function removeRoutes(step: Step, { name }: VrrpInstance, { virtualRoutes, virtualRules }: Routes): void {
+  if (virtualRules.length > 0) logDetail(step, `(${name}) removing Virtual Rules`);
+  for (const rule of virtualRules.toReversed()) step.emit({ type: "remove-rule", instance: name, rule });
+  if (virtualRoutes.length > 0) logDetail(step, `(${name}) removing Virtual Routes`);
+  for (const route of virtualRoutes.toReversed()) step.emit({ type: "remove-route", instance: name, route });
+}
+
 export function removeAddresses(step: Step, instance: VrrpInstance, addresses: Addresses = instance): void {
   eachKind(step, instance, "removing", addresses, (address) => step.remove(instance, address));
 }
@@ -154,24 +185,36 @@ function eachKind(
   excludedAddresses.forEach(perform);
 }
 
-export function sendAdvert(step: Step, instance: VrrpInstance, router: RouterState, priority: number): RouterState {
-  if (router.source === null) return router;
+/** To the group, or to each of its peers; `due` is when a timer wanted it. */
+export function sendAdvert(
+  step: Step,
+  instance: VrrpInstance,
+  router: RouterState,
+  priority: number,
+  due: Instant | null = null,
+): RouterState {
+  const { source } = router;
+  if (source === null) return router;
+  // One for all peers, as keepalived 2.2.7 does.
   const identification = (router.identification + 1) & 0xffff;
-  const header = { source: router.source, destination: step.multicastGroup, identification };
-  step.emit({
-    type: "send-advert",
-    instance: instance.name,
-    interface: instance.interface,
-    source: header.source,
-    destination: header.destination,
-    priority,
-    packet: advertPacket(instance, priority, header).toHex(),
-  });
+  const destinations = instance.unicastPeers?.map(({ address }) => address) ?? [instance.multicastGroup];
+  for (const destination of destinations) {
+    step.emit({
+      type: "send-advert",
+      instance: instance.name,
+      interface: advertInterface(instance),
+      source,
+      destination,
+      priority,
+      due,
+      packet: advertPacket(instance, priority, { source, destination, identification }).toHex(),
+    });
+  }
   const sent = counted(router.counters, "adverts-sent");
   return { ...router, identification, counters: priority === 0 ? counted(sent, "priority-zero-sent") : sent };
 }
 
-/** The script of the state first, then the one that hears of all of them. */
+/** The script of the state first, then the one that hears of all states. */
 export function notification(
   kind: "INSTANCE" | "GROUP",
   name: string,
@@ -179,8 +222,33 @@ export function notification(
   priority: number,
   scripts: NotifyScripts,
 ): Output {
-  const own = { MASTER: scripts.master, BACKUP: scripts.backup, FAULT: scripts.fault, STOP: scripts.stop }[state];
-  const any = scripts.any && { ...scripts.any, argv: [...scripts.any.argv, kind, name, state, String(priority)] };
-  const commands = [own, any].filter((command): command is ScriptCommand => command !== undefined);
+  const own = ownScript(state, scripts);
+  const hears = scripts.any !== undefined && state !== "MASTER_RX_LOWER_PRI" && !isOfPriority(state);
+  const any = hears && { ...scripts.any, argv: [...scripts.any.argv, kind, name, state, String(priority)] };
+  const commands = [own, any].filter((command) => command !== undefined && command !== false);
   return { type: "notify", kind, name, state, priority, commands };
+}
+
+const isOfPriority = (state: NotifyState): boolean => state === "MASTER_PRIORITY" || state === "BACKUP_PRIORITY";
+
+function ownScript(state: NotifyState, scripts: NotifyScripts): ScriptCommand | undefined {
+  switch (state) {
+    case "MASTER":
+      return scripts.master;
+    case "BACKUP":
+      return scripts.backup;
+    case "FAULT":
+      return scripts.fault;
+    case "STOP":
+      return scripts.stop;
+    case "DELETED":
+      return scripts.deleted === "say-deleted" ? undefined : scripts.deleted;
+    case "MASTER_RX_LOWER_PRI":
+      return scripts.masterRxLowerPri;
+    case "MASTER_PRIORITY":
+    case "BACKUP_PRIORITY":
+      return undefined;
+    default:
+      return state satisfies never;
+  }
 }

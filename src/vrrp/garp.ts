@@ -1,21 +1,23 @@
 /**
- * Gratuitous ARP: which frames a master sends and how they are spread out.
+ * Gratuitous ARP and unsolicited neighbour advertisements: which frames a master sends and how they are spread out.
  *
  * A batch goes round all addresses once for each repetition, as keepalived does, so that every host on the LAN has heard
- * of every address before the first is said again. `garp_interval` holds frames back in a queue an interface.
+ * of every address before the first is said again. `garp_interval` and `gna_interval` hold frames back in a queue an
+ * interface and family.
  */
 
-import { type Ipv4Address, isIpv4 } from "../base/ip.ts";
+import { type IpAddress, isIpv4, isIpv6 } from "../base/ip.ts";
 import { after, type Instant } from "../base/time.ts";
 import type { VirtualAddress, VrrpInstance } from "../config/model/vrrp.ts";
 import type { Output } from "./messages.ts";
 import { logDetail, type Step } from "./step.ts";
 
-/** Frames of one interface that wait for their turn. */
-export interface ArpQueue {
+/** Frames of one interface and family that wait for their turn. */
+export interface AnnouncementQueue {
   readonly interface: string;
+  readonly family: "ipv4" | "ipv6";
   readonly nextAt: Instant;
-  readonly waiting: readonly { readonly instance: string; readonly address: Ipv4Address }[];
+  readonly waiting: readonly { readonly instance: string; readonly address: IpAddress }[];
 }
 
 /** More than any batch of a sane configuration; beyond it frames are dropped, they only repeat what was said. */
@@ -32,12 +34,11 @@ export function announceAll(
   rounds: number,
   addresses = allAddresses(instance),
 ): void {
-  const announced = addresses.filter(({ address }) => isIpv4(address));
   for (let round = 0; round < rounds; round++) {
-    for (const address of announced) {
+    for (const address of addresses) {
       if (round === 0) {
-        const what = `gratuitous ARPs on ${address.interface} for ${address.address}`;
-        logDetail(step, `(${instance.name}) Sending/queueing ${what}`);
+        const what = isIpv4(address.address) ? "gratuitous ARPs" : "Unsolicited Neighbour Adverts";
+        logDetail(step, `(${instance.name}) Sending/queueing ${what} on ${address.interface} for ${address.address}`);
       }
       step.announce(instance, address);
     }
@@ -46,19 +47,20 @@ export function announceAll(
 
 /** Sends now, or queues when the interface has to wait; answers the queues afterwards. */
 export function enqueue(
-  queues: readonly ArpQueue[],
+  queues: readonly AnnouncementQueue[],
   instance: VrrpInstance,
   { address, interface: name }: VirtualAddress,
   now: Instant,
   emit: (output: Output) => void,
-): readonly ArpQueue[] {
-  if (!isIpv4(address)) return queues;
-  const queue = queues.find((candidate) => candidate.interface === name);
+): readonly AnnouncementQueue[] {
+  const family = isIpv4(address) ? "ipv4" : "ipv6";
+  const queue = queues.find((candidate) => candidate.interface === name && candidate.family === family);
   if (queue === undefined || (queue.waiting.length === 0 && queue.nextAt <= now)) {
     send(emit, instance.name, name, address);
     const others = queues.filter((candidate) => candidate !== queue);
-    if (instance.garp.interval === 0) return others;
-    return [...others, { interface: name, nextAt: after(now, instance.garp.interval), waiting: [] }];
+    const gap = gapOf(instance, family);
+    if (gap === 0) return others;
+    return [...others, { interface: name, family, nextAt: after(now, gap), waiting: [] }];
   }
   if (queue.waiting.length >= MOST_WAITING) return queues;
   const longer = { ...queue, waiting: [...queue.waiting, { instance: instance.name, address }] };
@@ -67,11 +69,11 @@ export function enqueue(
 
 /** One frame from each queue whose turn has come. Frames of instances that are master no more are dropped. */
 export function sendQueued(
-  queues: readonly ArpQueue[],
+  queues: readonly AnnouncementQueue[],
   masterNamed: (instance: string) => VrrpInstance | undefined,
   now: Instant,
   emit: (output: Output) => void,
-): readonly ArpQueue[] {
+): readonly AnnouncementQueue[] {
   return queues.flatMap((queue) => {
     if (queue.nextAt > now) return [queue];
     const waiting = queue.waiting.filter(({ instance }) => masterNamed(instance) !== undefined);
@@ -79,14 +81,24 @@ export function sendQueued(
     const master = first && masterNamed(first.instance);
     if (first === undefined || master === undefined) return [];
     send(emit, first.instance, queue.interface, first.address);
-    return [{ ...queue, nextAt: after(now, master.garp.interval), waiting: rest }];
+    return [{ ...queue, nextAt: after(now, gapOf(master, queue.family)), waiting: rest }];
   });
 }
 
-export const nextFrameAt = (queues: readonly ArpQueue[]): Instant[] =>
+export const nextFrameAt = (queues: readonly AnnouncementQueue[]): Instant[] =>
   queues.filter(({ waiting }) => waiting.length > 0).map(({ nextAt }) => nextAt);
 
-function send(emit: (output: Output) => void, instance: string, name: string, address: Ipv4Address): void {
-  emit({ type: "log", level: "detail", line: `Sending gratuitous ARP on ${name} for ${address}` });
-  emit({ type: "gratuitous-arp", instance, interface: name, address });
+const gapOf = ({ garp }: VrrpInstance, family: "ipv4" | "ipv6") =>
+  family === "ipv4" ? garp.interval : garp.neighbourInterval;
+
+function send(emit: (output: Output) => void, instance: string, name: string, address: IpAddress): void {
+  const say = (what: string) =>
+    emit({ type: "log", level: "detail", line: `Sending ${what} on ${name} for ${address}` });
+  if (isIpv4(address)) {
+    say("gratuitous ARP");
+    emit({ type: "gratuitous-arp", instance, interface: name, address });
+  } else if (isIpv6(address)) {
+    say("unsolicited Neighbour Advert");
+    emit({ type: "neighbour-advertisement", instance, interface: name, address });
+  }
 }

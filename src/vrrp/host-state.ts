@@ -1,8 +1,8 @@
 /** What the machine of a host remembers. Plain JSON. Lists follow the configuration's order. */
 
-import { type Ipv4Address, isIpv4 } from "../base/ip.ts";
+import { type IpAddress, type IpPrefix, type Ipv6Address, isIpv4, isIpv6, prefixContains } from "../base/ip.ts";
 import type { SyncGroup, VrrpConfiguration, VrrpInstance } from "../config/model/vrrp.ts";
-import type { ArpQueue } from "./garp.ts";
+import type { AnnouncementQueue } from "./garp.ts";
 import { allAddresses } from "./garp.ts";
 import type { LinkLack, StateName } from "./messages.ts";
 import type { RouterState } from "./router-state.ts";
@@ -15,9 +15,9 @@ export interface InterfaceState {
   readonly lack?: LinkLack | undefined;
   /** It has been up since this process began: what is missing was lost. */
   readonly wasUp?: boolean | undefined;
-  readonly addresses: readonly Ipv4Address[];
+  readonly addresses: readonly IpAddress[];
   /** Taken away by this machine; the report that they are gone is still to come. */
-  readonly removing: readonly Ipv4Address[];
+  readonly removing: readonly IpAddress[];
 }
 
 export interface GroupState {
@@ -59,7 +59,7 @@ export interface HostState {
   readonly files: readonly FileState[];
   readonly processes: readonly ProcessState[];
   readonly services: readonly ServiceState[];
-  readonly arp: readonly ArpQueue[];
+  readonly announcements: readonly AnnouncementQueue[];
   readonly unknownVrid: number;
   readonly malformed: number;
 }
@@ -93,9 +93,24 @@ export function putInterface(draft: Draft, state: InterfaceState): void {
 export const isVirtual = (host: HostState, address: string): boolean =>
   host.configuration.instances.some((instance) => allAddresses(instance).some((mine) => mine.address === address));
 
-/** Where the adverts of an instance come from: `mcast_src_ip`, or the first address that is not a virtual one. */
-export function sourceOf(host: HostState, instance: VrrpInstance): Ipv4Address | null {
-  if (instance.sourceAddress !== undefined && isIpv4(instance.sourceAddress)) return instance.sourceAddress;
+const LINK_LOCAL: IpPrefix = { address: "fe80::" as Ipv6Address, length: 10 };
+
+/**
+ * Where the adverts of an instance come from: `mcast_src_ip` or `unicast_src_ip`, or else the first address of its
+ * interface that is not a virtual one; for IPv6 the first link-local one (RFC 9568 §5.1.2.1).
+ */
+export function sourceOf(host: HostState, instance: VrrpInstance): IpAddress | null {
+  const isFit =
+    instance.family === "ipv4"
+      ? isIpv4
+      : (address: IpAddress) => isIpv6(address) && prefixContains(LINK_LOCAL, address);
+  const { sourceAddress } = instance;
+  if (sourceAddress !== undefined && isIpv4(sourceAddress) === (instance.family === "ipv4")) return sourceAddress;
   const { addresses, removing } = interfaceNamed(host, instance.interface);
-  return addresses.find((address) => !isVirtual(host, address) && !removing.includes(address)) ?? null;
+  const found = addresses.find((address) => isFit(address) && !isVirtual(host, address) && !removing.includes(address));
+  return found ?? null;
 }
+
+/** By which its adverts leave. */
+export const advertInterface = ({ vmac, interface: base }: VrrpInstance): string =>
+  vmac === undefined || vmac.transmitOnBase ? base : vmac.interface;

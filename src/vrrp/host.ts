@@ -5,10 +5,9 @@
  * Sends nothing, sets no timer, reads no clock; `daemon/vrrp` does, and so does the simulated LAN of the tests.
  */
 
-import type { Ipv4Address } from "../base/ip.ts";
+import type { IpAddress } from "../base/ip.ts";
 import { type Instant, microseconds, seconds } from "../base/time.ts";
 import type { VirtualAddress, VrrpConfiguration, VrrpInstance } from "../config/model/vrrp.ts";
-import { decodeIpv4, PROTOCOL_VRRP } from "../wire/ipv4.ts";
 import { applyTrackers } from "./eligibility.ts";
 import { enqueue, nextFrameAt, sendQueued } from "./garp.ts";
 import {
@@ -22,9 +21,18 @@ import {
   routerNamed,
 } from "./host-state.ts";
 import type { Input, LinkLack, Output, ScriptOutcome } from "./messages.ts";
-import { judgePacket } from "./receive.ts";
+import { judgePacket, readPacket } from "./receive.ts";
 import { reconfigure } from "./reconfigure.ts";
-import { onAddressLost, onAdvert, onRefused, onStop, onTimer, yieldAfterStall } from "./router.ts";
+import {
+  onAddressLost,
+  onAdvert,
+  onLinkBack,
+  onRefused,
+  onRouteLost,
+  onStop,
+  onTimer,
+  yieldAfterStall,
+} from "./router.ts";
 import { deadlinesOf } from "./router-state.ts";
 import { onResult, runWhenDue } from "./scripts.ts";
 import { start } from "./start.ts";
@@ -53,7 +61,7 @@ export const initialState = (configuration: VrrpConfiguration): HostState => ({
   files: [],
   processes: [],
   services: [],
-  arp: [],
+  announcements: [],
   unknownVrid: 0,
   malformed: 0,
 });
@@ -85,7 +93,7 @@ export function transition(
 export function nextDeadline(state: HostState): Instant | undefined {
   if (state.phase === "new" || state.phase === "stopped") return undefined;
   const scripts = state.phase === "running" ? state.scripts.map(({ nextRun }) => nextRun) : [];
-  const all = [...state.routers.flatMap(deadlinesOf), ...scripts, ...nextFrameAt(state.arp)];
+  const all = [...state.routers.flatMap(deadlinesOf), ...scripts, ...nextFrameAt(state.announcements)];
   return all.length === 0 ? undefined : (Math.min(...all) as Instant);
 }
 
@@ -109,7 +117,12 @@ function perform(step: Step, draft: Draft, input: Input): void {
       onLink(step, draft, input.interface, input.up, input.lack);
       break;
     case "address":
-      onAddress(step, draft, input.interface, input.address, input.present);
+      onAddress(step, draft, input);
+      break;
+    case "route-lost":
+      change(step, draft, input.instance, (instance, router) =>
+        onRouteLost(step, instance, router, input.what, input.by),
+      );
       break;
     case "script-result":
       onScriptResult(step, draft, input.script, input.outcome);
@@ -134,26 +147,31 @@ function perform(step: Step, draft: Draft, input: Input): void {
 }
 
 function receive(step: Step, draft: Draft, name: string, digits: string): void {
-  const packet = decodeIpv4(bytesOf(digits));
-  const vrid = packet.ok ? packet.value.payload[1] : undefined;
-  if (!packet.ok || packet.value.protocol !== PROTOCOL_VRRP || vrid === undefined) {
+  const packet = readPacket(bytesOf(digits));
+  if (packet === undefined) {
     draft.malformed += 1;
     return;
   }
-  const { source } = packet.value;
-  // Its own adverts may be looped back.
-  if (interfaceNamed(draft, name).addresses.includes(source)) return;
+  const { source, family, virtualRouterId } = packet;
   const found = draft.configuration.instances.find(
-    (instance) => instance.interface === name && instance.virtualRouterId === vrid,
+    (instance) =>
+      instance.family === family &&
+      instance.virtualRouterId === virtualRouterId &&
+      (instance.interface === name || instance.vmac?.interface === name),
   );
+  // Its own adverts may be looped back; those of a macvlan have the address of the interface below it.
+  const ownAddresses = [name, ...(found === undefined ? [] : [found.interface])].flatMap(
+    (one) => interfaceNamed(draft, one).addresses,
+  );
+  if (ownAddresses.includes(source)) return;
   if (found === undefined) {
     draft.unknownVrid += 1;
     if (draft.configuration.global.logUnknownVrids) {
-      log(step, `Unknown VRID(${vrid}) received on interface(${name}) from ${source}. ignoring...`);
+      log(step, `Unknown VRID(${virtualRouterId}) received on interface(${name}) from ${source}. ignoring...`);
     }
     return;
   }
-  const verdict = judgePacket(found, packet.value, step.multicastGroup);
+  const verdict = judgePacket(found, packet);
   change(step, draft, found.name, (instance, router) =>
     verdict.ok ? onAdvert(step, instance, router, verdict.advert) : onRefused(step, router, source, verdict.refused),
   );
@@ -169,16 +187,21 @@ function onLink(step: Step, draft: Draft, name: string, up: boolean, lack: LinkL
   if (before.up === up) return;
   log(step, `Netlink reports ${name} ${up ? "up" : "down"}`);
   applyTrackers(step, draft);
+  if (!up) return;
+  for (const router of draft.routers) {
+    change(step, draft, router.name, (instance, holder) => onLinkBack(step, instance, holder, name));
+  }
 }
 
-function onAddress(step: Step, draft: Draft, name: string, address: Ipv4Address, present: boolean): void {
+function onAddress(step: Step, draft: Draft, input: Extract<Input, { type: "address" }>): void {
+  const { interface: name, address, present } = input;
   const before = interfaceNamed(draft, name);
   if (before.addresses.includes(address) === present) return;
   const addresses = present ? [...before.addresses, address] : before.addresses.filter((known) => known !== address);
   const removing = before.removing.filter((gone) => present || gone !== address);
   putInterface(draft, { ...before, addresses, removing });
   if (isVirtual(draft, address)) {
-    if (!present && !before.removing.includes(address)) onVirtualAddressLost(step, draft, name, address);
+    if (!present && !before.removing.includes(address)) onVirtualAddressLost(step, draft, name, address, input.by);
     return;
   }
   // Was a virtual one until the configuration changed.
@@ -188,10 +211,18 @@ function onAddress(step: Step, draft: Draft, name: string, address: Ipv4Address,
   applyTrackers(step, draft);
 }
 
-function onVirtualAddressLost(step: Step, draft: Draft, name: string, address: string): void {
+function onVirtualAddressLost(
+  step: Step,
+  draft: Draft,
+  name: string,
+  address: IpAddress,
+  by: string | undefined,
+): void {
   log(step, `Netlink reflector reports IP ${address} removed from ${name}`);
+  // The kernel takes IPv6 addresses from what is set down; a master that does not mind gets them back by refreshing.
+  if (!interfaceNamed(draft, name).up) return;
   for (const router of draft.routers) {
-    change(step, draft, router.name, (instance, holder) => onAddressLost(step, instance, holder, address));
+    change(step, draft, router.name, (instance, holder) => onAddressLost(step, instance, holder, name, address, by));
   }
 }
 
@@ -214,7 +245,7 @@ function onTime(step: Step, draft: Draft): void {
   }
   const masterNamed = (name: string): VrrpInstance | undefined =>
     routerNamed(draft, name)?.state === "MASTER" ? instanceNamed(draft, name) : undefined;
-  draft.arp = sendQueued(draft.arp, masterNamed, step.now, step.emit);
+  draft.announcements = sendQueued(draft.announcements, masterNamed, step.now, step.emit);
 }
 
 /** Members of a sync group wait for their successors equally long. */
@@ -235,7 +266,7 @@ function stepOn(draft: Draft, parameters: HostParameters, now: Instant, outputs:
     outputs.push(output);
   };
   const announce = (instance: VrrpInstance, address: VirtualAddress): void => {
-    draft.arp = enqueue(draft.arp, instance, address, now, emit);
+    draft.announcements = enqueue(draft.announcements, instance, address, now, emit);
   };
   const remove = (instance: VrrpInstance, address: VirtualAddress): void => {
     const holder = interfaceNamed(draft, address.interface);
@@ -248,9 +279,6 @@ function stepOn(draft: Draft, parameters: HostParameters, now: Instant, outputs:
   return {
     now,
     parameters,
-    get multicastGroup() {
-      return draft.configuration.global.mcastGroup4;
-    },
     emit,
     announce,
     remove,

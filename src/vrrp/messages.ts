@@ -71,7 +71,7 @@ export type Input =
   /** Hand over and let go; `stopped` comes when that is done. */
   | { readonly type: "stop" };
 
-/** keepalived's words. `INIT` until the first script result, or until `vrrp_startup_delay` has passed. */
+/** keepalived's words. `INIT` until the first result of what decides. */
 export type StateName = "INIT" | "BACKUP" | "MASTER" | "FAULT" | "STOP";
 
 export type NotifyState =
@@ -131,6 +131,13 @@ export type Output =
       readonly by: string | undefined;
       readonly reaction: "restored" | "failed over";
     }
+  /** A master that heard another one, which had to give way, hears it no more; its addresses are announced again. */
+  | {
+      readonly type: "conflict-ended";
+      readonly instance: string;
+      readonly with: IpAddress;
+      readonly lasted: Duration;
+    }
   | {
       readonly type: "priority";
       readonly instance: string;
@@ -182,6 +189,8 @@ export interface HeardAdvert {
   readonly from: IpAddress;
   readonly priority: number;
   readonly at: Instant;
+  /** Version 3 for IPv4, accepted: its checksum covers the message alone, as RFC 9568 §5.2.8 has it. */
+  readonly withoutPseudoHeader?: boolean;
 }
 
 /** Why the last refused advert was refused: tells two masters that cannot hear each other apart from a quiet LAN. */

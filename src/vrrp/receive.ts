@@ -6,26 +6,30 @@
  * added were worse than the difference. Finding the instance that a packet is for is not done here.
  */
 
-import type { Ipv4Address } from "../base/ip.ts";
+import { type IpAddress, isIpv4 } from "../base/ip.ts";
 import { centiseconds, type Duration, inSeconds, seconds } from "../base/time.ts";
 import type { VrrpInstance } from "../config/model/vrrp.ts";
-import type { Ipv4Packet } from "../wire/ipv4.ts";
+import { decodeIpv4, PROTOCOL_VRRP } from "../wire/ipv4.ts";
+import { decodeIpv6 } from "../wire/ipv6.ts";
 import {
   type Advert,
   AUTH_AH,
   AUTH_NONE,
   AUTH_PASS,
   authDataOf,
+  type ChecksumVerdict,
   decodeAdvert,
   judgeChecksum,
   VRRP_ADVERTISEMENT,
 } from "../wire/vrrp.ts";
+import { MULTICAST_TTL } from "./advert.ts";
 
 /** Names of counters. */
 export type RejectReason =
   | "packet-length"
   | "ttl"
   | "destination"
+  | "unicast-source"
   | "version"
   | "packet-type"
   | "checksum"
@@ -34,11 +38,42 @@ export type RejectReason =
   | "auth-failure"
   | "advert-interval";
 
+/** What of an IP packet matters here, whichever family it is of. */
+export interface ReceivedPacket {
+  readonly family: "ipv4" | "ipv6";
+  readonly source: IpAddress;
+  readonly destination: IpAddress;
+  /** Or hop limit. */
+  readonly timeToLive: number;
+  readonly virtualRouterId: number;
+  readonly payload: Uint8Array;
+}
+
+/** Undefined for what is no packet of protocol 112, or too short to tell whom it is for. */
+export function readPacket(bytes: Uint8Array): ReceivedPacket | undefined {
+  if ((bytes[0] ?? 0) >> 4 === 6) {
+    const decoded = decodeIpv6(bytes);
+    if (!decoded.ok || decoded.value.nextHeader !== PROTOCOL_VRRP) return undefined;
+    const { source, destination, hopLimit, payload } = decoded.value;
+    const virtualRouterId = payload[1];
+    if (virtualRouterId === undefined) return undefined;
+    return { family: "ipv6", source, destination, timeToLive: hopLimit, virtualRouterId, payload };
+  }
+  const decoded = decodeIpv4(bytes);
+  if (!decoded.ok || decoded.value.protocol !== PROTOCOL_VRRP) return undefined;
+  const { source, destination, timeToLive, payload } = decoded.value;
+  const virtualRouterId = payload[1];
+  if (virtualRouterId === undefined) return undefined;
+  return { family: "ipv4", source, destination, timeToLive, virtualRouterId, payload };
+}
+
 export interface AcceptedAdvert {
-  readonly from: Ipv4Address;
+  readonly from: IpAddress;
   readonly priority: number;
   /** Version 2's equals the own one. */
   readonly advertInterval: Duration;
+  /** Version 3 for IPv4 has two styles; the others have one. */
+  readonly checksum: Exclude<ChecksumVerdict, "bad">;
   /** In the words of the log when the list of addresses is not the own one. */
   readonly addressListDiffers: string | undefined;
 }
@@ -54,21 +89,19 @@ export type Verdict =
   | { readonly ok: true; readonly advert: AcceptedAdvert }
   | { readonly ok: false; readonly refused: RefusedPacket };
 
-const MULTICAST_TTL = 255;
+type Refusal = readonly [RejectReason, string];
 
-export function judgePacket(instance: VrrpInstance, packet: Ipv4Packet, multicastGroup: Ipv4Address): Verdict {
+/** `packet` is of the instance's family. */
+export function judgePacket(instance: VrrpInstance, packet: ReceivedPacket): Verdict {
   const bytes = packet.payload;
   const refuse = (reason: RejectReason, detail: string): Verdict => ({
     ok: false,
     refused: { reason, detail, priority: bytes[2] ?? 0 },
   });
 
-  if (packet.timeToLive !== MULTICAST_TTL) {
-    return refuse("ttl", `invalid TTL/HL. Received ${packet.timeToLive} and expect ${MULTICAST_TTL}`);
-  }
-  if (packet.destination !== multicastGroup)
-    return refuse("destination", "discarding unicast packet on multicast instance");
-  const decoded = decodeAdvert(bytes);
+  const way = judgeWay(instance, packet);
+  if (way !== undefined) return refuse(...way);
+  const decoded = decodeAdvert(bytes, instance.family);
   const version = (bytes[0] ?? 0) >> 4;
   if (version !== instance.version) {
     return refuse("version", `wrong version. Received ${version} and expect ${instance.version}`);
@@ -85,8 +118,9 @@ export function judgePacket(instance: VrrpInstance, packet: Ipv4Packet, multicas
   if (advert.type !== VRRP_ADVERTISEMENT) {
     return refuse("packet-type", `Invalid packet type. ${advert.type} and expect ${VRRP_ADVERTISEMENT}`);
   }
-  // Both styles of version 3 count: the peers that follow RFC 9568 send the one without pseudo header.
-  if (judgeChecksum(bytes, packet) === "bad") return refuse("checksum", `Invalid VRRPv${advert.version} checksum`);
+  // Both styles of version 3 for IPv4 count: the peers that follow RFC 9568 send the one without pseudo header.
+  const checksum = judgeChecksum(bytes, packet);
+  if (checksum === "bad") return refuse("checksum", `Invalid VRRPv${advert.version} checksum`);
   const authentication = judgeAuthentication(instance, advert);
   if (authentication !== undefined) return refuse(...authentication);
   if (advert.version === 2 && seconds(advert.advertInterval) !== instance.advertInterval) {
@@ -96,6 +130,8 @@ export function judgePacket(instance: VrrpInstance, packet: Ipv4Packet, multicas
       `advertisement interval mismatch mine=${own} sec rcv'd=${advert.advertInterval} sec`,
     );
   }
+  const peer = judgePeer(instance, packet);
+  if (peer !== undefined) return refuse(...peer);
   return {
     ok: true,
     advert: {
@@ -104,12 +140,39 @@ export function judgePacket(instance: VrrpInstance, packet: Ipv4Packet, multicas
       // RFC 9568 §5.2.7 gives zero no meaning; a timer of zero would make every master down at once.
       advertInterval:
         advert.version === 2 ? seconds(advert.advertInterval) : centiseconds(Math.max(1, advert.maxAdvertInterval)),
-      addressListDiffers: instance.skipCheckAdvAddr ? undefined : addressListDifference(instance, advert),
+      checksum,
+      addressListDiffers: addressListDifference(instance, advert),
     },
   };
 }
 
-function judgeAuthentication(instance: VrrpInstance, advert: Advert): [RejectReason, string] | undefined {
+export const isMulticast = (address: IpAddress): boolean =>
+  isIpv4(address) ? (Number.parseInt(address, 10) & 0xf0) === 0xe0 : address.startsWith("ff");
+
+/** Multicast instances hear their group from the same link (RFC 9568 §5.1.1.3), unicast ones what is sent to them alone. */
+function judgeWay(instance: VrrpInstance, packet: ReceivedPacket): Refusal | undefined {
+  const { timeToLive, destination } = packet;
+  if (instance.unicastPeers !== undefined) {
+    return isMulticast(destination) ? ["destination", "discarding multicast packet on unicast instance"] : undefined;
+  }
+  if (timeToLive !== MULTICAST_TTL) {
+    return ["ttl", `invalid TTL/HL. Received ${timeToLive} and expect ${MULTICAST_TTL}`];
+  }
+  if (destination === instance.multicastGroup) return undefined;
+  if (!isMulticast(destination)) return ["destination", "discarding unicast packet on multicast instance"];
+  return ["destination", `discarding packet to group ${destination}, expect ${instance.multicastGroup}`];
+}
+
+function judgePeer({ unicastPeers, checkUnicastSource }: VrrpInstance, packet: ReceivedPacket): Refusal | undefined {
+  if (unicastPeers === undefined || !checkUnicastSource) return undefined;
+  const { source, timeToLive } = packet;
+  const peer = unicastPeers.find(({ address }) => address === source);
+  if (peer === undefined) return ["unicast-source", `unicast source address ${source} not a unicast peer`];
+  if (timeToLive >= peer.minTtl && timeToLive <= peer.maxTtl) return undefined;
+  return ["ttl", `TTL/HL ${timeToLive} not in range ${peer.minTtl} - ${peer.maxTtl}`];
+}
+
+function judgeAuthentication(instance: VrrpInstance, advert: Advert): Refusal | undefined {
   if (advert.version !== 2) return undefined;
   const expected = instance.authPass === undefined ? AUTH_NONE : AUTH_PASS;
   if (advert.authType > AUTH_AH) return ["auth-type-invalid", `Invalid auth type: ${advert.authType}`];

@@ -1,6 +1,6 @@
 /** What one virtual router remembers. Plain JSON: null where there is nothing. */
 
-import type { Ipv4Address } from "../base/ip.ts";
+import type { IpAddress } from "../base/ip.ts";
 import type { Duration, Instant } from "../base/time.ts";
 import type { VrrpInstance } from "../config/model/vrrp.ts";
 import { type Counters, NO_COUNTS } from "./counters.ts";
@@ -22,7 +22,7 @@ export interface RouterState {
   /** An owner that heard another owner gives way to it with 254 until the next start. */
   readonly ownerConflict: boolean;
   /** Where adverts come from. The last one known when the interface has lost it. */
-  readonly source: Ipv4Address | null;
+  readonly source: IpAddress | null;
   /** Version 3 learns it from the master. */
   readonly masterAdvertInterval: Duration;
   /** BACKUP: end of the wait. MASTER: next advert. Leaving: end of patience. */
@@ -39,7 +39,13 @@ export interface RouterState {
   /** The batch that repeats the first one. */
   readonly secondBatch: { readonly at: Instant; readonly rounds: number; readonly afterLowerPriority: boolean } | null;
   readonly periodicBatchAt: Instant | null;
-  /** Of the last IPv4 header sent, 16 bits. */
+  /** `garp_extra_if`. */
+  readonly extraBatchAt: Instant | null;
+  /** MASTER that hears another one which has to give way: until `until` passes without a word from it. */
+  readonly rival: { readonly from: IpAddress; readonly since: Instant; readonly until: Instant } | null;
+  /** `on_vip_loss restore`: when that happened lately. */
+  readonly restored: readonly Instant[];
+  /** Of the last IPv4 header sent, 16 bits; IPv6 has none. */
   readonly identification: number;
   readonly lastAdvert: HeardAdvert | null;
   readonly lastRefused: RefusedAdvert | null;
@@ -75,6 +81,9 @@ export function newRouter(instance: VrrpInstance, now: Instant): RouterState {
     lapsed: false,
     secondBatch: null,
     periodicBatchAt: null,
+    extraBatchAt: null,
+    rival: null,
+    restored: [],
     identification: 0,
     lastAdvert: null,
     lastRefused: null,
@@ -95,6 +104,11 @@ export const skewOf = (instance: VrrpInstance, router: RouterState): Duration =>
 
 /** All of the router's own deadlines. */
 export const deadlinesOf = (router: RouterState): Instant[] =>
-  [router.deadline, router.refreshAt, router.secondBatch?.at, router.periodicBatchAt].filter(
-    (at): at is Instant => at !== null && at !== undefined,
-  );
+  [
+    router.deadline,
+    router.refreshAt,
+    router.secondBatch?.at,
+    router.periodicBatchAt,
+    router.extraBatchAt,
+    router.rival?.until,
+  ].filter((at): at is Instant => at !== null && at !== undefined);

@@ -6,33 +6,37 @@
  * router that a packet is for are not here: `mayBecomeMaster` tells it what its group thinks.
  */
 
-import { compareIp, type Ipv4Address } from "../base/ip.ts";
+import { compareIp, type IpAddress } from "../base/ip.ts";
 import { after, between, type Duration, type Instant, inSeconds, microseconds, seconds } from "../base/time.ts";
 import type { VrrpInstance } from "../config/model/vrrp.ts";
 import { counted } from "./counters.ts";
-import { enter, sendAdvert } from "./enter.ts";
+import { addRoutes, enter, notification, sendAdvert } from "./enter.ts";
 import { allAddresses, announceAll } from "./garp.ts";
+import { advertInterface } from "./host-state.ts";
 import type { AcceptedAdvert, RefusedPacket } from "./receive.ts";
 import { masterDownOf, OWNER_PRIORITY, type RouterState, skewOf } from "./router-state.ts";
 import { inWords, log, type Step } from "./step.ts";
-import { skewTime } from "./timers.ts";
+import { masterDownInterval, skewTime } from "./timers.ts";
 
 // ---- adverts
 
 export function onAdvert(step: Step, instance: VrrpInstance, router: RouterState, advert: AcceptedAdvert): RouterState {
   let next: RouterState = { ...router, counters: counted(router.counters, "adverts-received") };
-  next = noteAddressList(step, next, advert);
+  next = noteAddressList(step, instance, next, advert);
   if (advert.priority === 0) next = { ...next, counters: counted(next.counters, "priority-zero-received") };
-  const heard = { from: advert.from, priority: advert.priority, at: step.now };
+  const { from, priority, checksum } = advert;
+  const heard = { from, priority, at: step.now, withoutPseudoHeader: checksum === "valid-without-pseudo-header" };
   switch (next.state) {
     case "INIT":
     case "FAULT":
     case "STOP":
       return next;
     case "BACKUP":
+      if (isDeafOwner(instance, next)) return { ...next, lastAdvert: heard };
       return advertAsBackup(step, instance, { ...next, lastAdvert: heard }, advert);
     case "MASTER":
       next = { ...next, lastAdvert: heard };
+      if (isDeafOwner(instance, next) && !next.leaving) return next;
       return next.leaving
         ? advertWhileLeaving(step, instance, next, advert)
         : advertAsMaster(step, instance, next, advert);
@@ -40,6 +44,10 @@ export function onAdvert(step: Step, instance: VrrpInstance, router: RouterState
       return next.state satisfies never;
   }
 }
+
+/** `owner_ignore_adverts`: who owns the addresses need not ask. */
+const isDeafOwner = ({ ownerIgnoreAdverts }: VrrpInstance, { priority }: RouterState): boolean =>
+  ownerIgnoreAdverts && priority === OWNER_PRIORITY;
 
 /** RFC 9568 §6.4.2 (440) to (480). */
 function advertAsBackup(step: Step, instance: VrrpInstance, router: RouterState, advert: AcceptedAdvert): RouterState {
@@ -76,27 +84,55 @@ function waitAgain(step: Step, instance: VrrpInstance, router: RouterState, adve
 /** RFC 9568 §6.4.3 (725) to (770). */
 function advertAsMaster(step: Step, instance: VrrpInstance, router: RouterState, advert: AcceptedAdvert): RouterState {
   if (advert.priority === 0) {
-    if (isQuiet(step, router)) return router;
-    return advertise(step, instance, mention(step, instance, router, "Master received priority 0 message"));
+    const alone = router.rival?.from === advert.from ? endConflict(step, instance, router) : router;
+    if (isQuiet(step, alone)) return alone;
+    return advertise(step, instance, mention(step, instance, alone, "Master received priority 0 message"));
   }
   const own =
     router.priority === OWNER_PRIORITY && advert.priority === OWNER_PRIORITY ? yieldOwnership(step, router) : router;
   if (advert.priority > own.priority || (advert.priority === own.priority && isHigher(advert.from, own.source))) {
     return giveWay(step, instance, own, advert);
   }
+  const contested = noteRival(step, instance, own, advert);
   // Who sent it has heard the last answer.
-  if (isQuiet(step, own)) return own;
+  if (isQuiet(step, contested)) return contested;
   const election = instance.lowerPrioNoAdvert ? "" : ", forcing new election";
   const priorities = `lower priority ${advert.priority}, ours ${own.priority}`;
-  const told = mention(step, instance, own, `Received advert from ${advert.from} with ${priorities}${election}`);
+  const told = mention(step, instance, contested, `Received advert from ${advert.from} with ${priorities}${election}`);
   const answered = instance.lowerPrioNoAdvert ? told : advertise(step, instance, told);
-  // One batch now and one later answer any number of such adverts.
+  const announced = announceToRival(step, instance, answered);
+  step.emit(notification("INSTANCE", announced.name, "MASTER_RX_LOWER_PRI", announced.priority, instance.notify));
+  return announced;
+}
+
+/** One batch now and one later answer any number of such adverts. */
+function announceToRival(step: Step, instance: VrrpInstance, answered: RouterState): RouterState {
   if (answered.secondBatch?.afterLowerPriority === true) return answered;
   const { lowerPrioRepeat, lowerPrioDelay } = instance.garp;
   announceAll(step, instance, lowerPrioRepeat);
   if (lowerPrioDelay === 0) return answered;
   const secondBatch = { at: after(step.now, lowerPrioDelay), rounds: lowerPrioRepeat, afterLowerPriority: true };
   return { ...answered, secondBatch };
+}
+
+/** Two adverts of its that do not come, and some time for their way: it has given up, or cannot be heard. */
+function noteRival(step: Step, instance: VrrpInstance, router: RouterState, advert: AcceptedAdvert): RouterState {
+  const interval = Math.max(advert.advertInterval, instance.advertInterval);
+  const until = after(step.now, microseconds(2 * interval + skewTime(instance.version, 1, instance.advertInterval)));
+  return { ...router, rival: { from: advert.from, since: router.rival?.since ?? step.now, until } };
+}
+
+/**
+ * What the other one has told the neighbours last may be wrong for hours, so the addresses are announced once more
+ * (keepalived issue #166).
+ */
+function endConflict(step: Step, instance: VrrpInstance, router: RouterState): RouterState {
+  if (router.rival === null) return router;
+  const { from, since } = router.rival;
+  log(step, `(${router.name}) ${from} is master no more, announcing addresses again`);
+  step.emit({ type: "conflict-ended", instance: router.name, with: from, lasted: between(since, step.now) });
+  announceAll(step, instance, instance.garp.masterRepeat);
+  return { ...router, rival: null };
 }
 
 function giveWay(step: Step, instance: VrrpInstance, router: RouterState, advert: AcceptedAdvert): RouterState {
@@ -135,7 +171,7 @@ function advertWhileLeaving(
 export function onRefused(
   step: Step,
   router: RouterState,
-  from: Ipv4Address,
+  from: IpAddress,
   { reason, detail, priority }: RefusedPacket,
 ): RouterState {
   const next = {
@@ -146,8 +182,10 @@ export function onRefused(
   return complain(step, next, reason, detail);
 }
 
-function noteAddressList(step: Step, router: RouterState, advert: AcceptedAdvert): RouterState {
+/** `skip_check_adv_addr`: of one sender only the first advert is compared. */
+function noteAddressList(step: Step, instance: VrrpInstance, router: RouterState, advert: AcceptedAdvert): RouterState {
   if (advert.addressListDiffers === undefined) return router;
+  if (instance.skipCheckAdvAddr && router.lastAdvert?.from === advert.from) return router;
   const next = { ...router, counters: counted(router.counters, "address-list") };
   return complain(step, next, "address-list", advert.addressListDiffers);
 }
@@ -194,7 +232,7 @@ export function onTimer(
   if (next.deadline !== null && next.deadline <= step.now) {
     if (next.state === "BACKUP") next = waitIsOver(step, instance, next, mayBecomeMaster);
     else if (next.leaving) next = enter(step, instance, next, { to: "STOP", cause: "no successor spoke" });
-    else if (next.state === "MASTER") next = advertise(step, instance, next);
+    else if (next.state === "MASTER") next = advertise(step, instance, next, next.deadline);
   }
   return next;
 }
@@ -224,8 +262,8 @@ function whyMaster(step: Step, instance: VrrpInstance, router: RouterState): str
   return `no advert for ${inWords(silence)}, last from ${last.from} with priority ${last.priority}`;
 }
 
-function advertise(step: Step, instance: VrrpInstance, router: RouterState): RouterState {
-  const sent = sendAdvert(step, instance, router, router.priority);
+function advertise(step: Step, instance: VrrpInstance, router: RouterState, due: Instant | null = null): RouterState {
+  const sent = sendAdvert(step, instance, router, router.priority, due);
   return { ...sent, deadline: after(step.now, instance.advertInterval) };
 }
 
@@ -242,8 +280,17 @@ function keepAddresses(step: Step, instance: VrrpInstance, router: RouterState):
     announceAll(step, instance, instance.garp.masterRefreshRepeat);
     next = { ...next, periodicBatchAt: after(now, instance.garp.masterRefresh) };
   }
+  if (next.extraBatchAt !== null && next.extraBatchAt <= now) {
+    announceAll(step, instance, 1, silentlyHeld(instance));
+    next = { ...next, extraBatchAt: after(now, instance.garp.extraInterfaces) };
+  }
+  if (next.rival !== null && next.rival.until <= now) next = endConflict(step, instance, next);
   return next;
 }
+
+/** Switches forget where they are: nothing leaves by these interfaces of itself. */
+const silentlyHeld = (instance: VrrpInstance) =>
+  allAddresses(instance).filter((address) => address.interface !== advertInterface(instance));
 
 function refreshAddresses(step: Step, instance: VrrpInstance, router: RouterState): RouterState {
   const lapsed = hasLapsed(step, router);
@@ -268,7 +315,11 @@ export function yieldAfterStall(step: Step, instance: VrrpInstance, router: Rout
   const late = between(router.deadline, step.now);
   if (late <= masterDownOf(instance, router)) return router;
   mentionLateness(step, late);
-  return enter(step, instance, router, { to: "BACKUP", cause: `this process did not run for ${inWords(late)}` });
+  const { version, timerExpiredBackup, downTimerAdverts } = instance;
+  const cause = `this process did not run for ${inWords(late)}`;
+  if (timerExpiredBackup === undefined) return enter(step, instance, router, { to: "BACKUP", cause });
+  const wait = masterDownInterval(version, timerExpiredBackup, router.masterAdvertInterval, downTimerAdverts);
+  return enter(step, instance, router, { to: "BACKUP", cause, wait });
 }
 
 function mentionLateness(step: Step, late: Duration): void {
@@ -280,14 +331,93 @@ function mentionLateness(step: Step, late: Duration): void {
 const LATE_ENOUGH_TO_MENTION = seconds(1);
 
 /** One of its addresses is gone and this process did not take it. */
-export function onAddressLost(step: Step, instance: VrrpInstance, router: RouterState, address: string): RouterState {
-  const mine = allAddresses(instance).find((candidate) => candidate.address === address);
+export function onAddressLost(
+  step: Step,
+  instance: VrrpInstance,
+  router: RouterState,
+  interfaceName: string,
+  address: IpAddress,
+  by: string | undefined,
+): RouterState {
+  const mine = allAddresses(instance).find((one) => one.address === address && one.interface === interfaceName);
   if (router.state !== "MASTER" || router.leaving || mine === undefined || mine.noTrack) return router;
   if (hasLapsed(step, router)) return refreshAddresses(step, instance, router);
   if (router.lapsed) return router;
-  const cause = `${address} was removed from ${mine.interface}`;
+  return onLoss(step, instance, router, { what: address, from: interfaceName, by }, () => {
+    step.emit({ type: "add-address", instance: router.name, address: mine });
+    announceAll(step, instance, instance.garp.masterRepeat, [mine]);
+  });
+}
+
+/** One of its routes or rules is gone; `what` as the file has it. */
+export function onRouteLost(
+  step: Step,
+  instance: VrrpInstance,
+  router: RouterState,
+  what: string,
+  by: string | undefined,
+): RouterState {
+  if (router.state !== "MASTER" || router.leaving) return router;
+  const route = instance.virtualRoutes.find(({ written, noTrack }) => written === what && !noTrack);
+  const rule = instance.virtualRules.find(({ written, noTrack }) => written === what && !noTrack);
+  if (route === undefined && rule === undefined) return router;
+  log(step, `(${router.name}) Netlink reflector reports ${route === undefined ? "rule" : "route"} ${what} removed`);
+  return onLoss(step, instance, router, { what, from: undefined, by }, () => {
+    if (route !== undefined) step.emit({ type: "add-route", instance: router.name, route });
+    if (rule !== undefined) step.emit({ type: "add-rule", instance: router.name, rule });
+  });
+}
+
+/** Whoever takes it again and again is stronger: then somebody else may be master. */
+const MOST_RESTORED = 5;
+const RESTORED_WITHIN = seconds(10);
+
+interface Loss {
+  readonly what: string;
+  /** The interface, of an address. */
+  readonly from: string | undefined;
+  readonly by: string | undefined;
+}
+
+/** keepalived gives up the whole virtual router; `on_vip_loss restore` puts back what is missing, within limits. */
+function onLoss(
+  step: Step,
+  instance: VrrpInstance,
+  router: RouterState,
+  { what, from, by }: Loss,
+  restore: () => void,
+): RouterState {
+  const lately = router.restored.filter((at) => between(at, step.now) < RESTORED_WITHIN);
+  const tooOften = lately.length >= MOST_RESTORED;
+  const restores = instance.onVipLoss === "restore" && !tooOften;
+  const reaction = restores ? "restored" : "failed over";
+  step.emit({ type: "virtual-address-lost", instance: router.name, what, by, reaction });
+  const cause = `${what} was removed${from === undefined ? "" : ` from ${from}`}${by === undefined ? "" : ` by ${by}`}`;
+  if (restores) {
+    log(step, `(${router.name}) ${cause}, restoring it`);
+    restore();
+    return { ...router, restored: [...lately, step.now] };
+  }
+  const often = instance.onVipLoss === "restore" ? `, ${lately.length + 1} times in ${inWords(RESTORED_WITHIN)}` : "";
   const wait = skewOf(instance, router);
-  return enter(step, instance, router, { to: "BACKUP", cause, resign: "spoken", wait });
+  return enter(step, instance, router, { to: "BACKUP", cause: `${cause}${often}`, resign: "spoken", wait });
+}
+
+/** With `dont_track_primary` it stays master without a link, and the kernel drops routes, and addresses of IPv6. */
+export function onLinkBack(
+  step: Step,
+  instance: VrrpInstance,
+  router: RouterState,
+  interfaceName: string,
+): RouterState {
+  const touched = instance.interface === interfaceName || instance.vmac?.interface === interfaceName;
+  const onIt = allAddresses(instance).filter((one) => one.interface === interfaceName);
+  if (router.state !== "MASTER" || router.leaving || !(touched || onIt.length > 0)) return router;
+  if (router.since === step.now) return router;
+  step.emit({ type: "refresh-addresses", instance: router.name, addresses: allAddresses(instance) });
+  addRoutes(step, instance, instance);
+  announceAll(step, instance, instance.garp.masterRepeat, onIt);
+  return router;
 }
 
 /** SIGTERM: a master says so and stays until its successor speaks; all others are done at once. */
@@ -302,10 +432,11 @@ export function onStop(step: Step, instance: VrrpInstance, router: RouterState, 
     deadline: after(step.now, patience),
     secondBatch: null,
     periodicBatchAt: null,
+    extraBatchAt: null,
+    rival: null,
   };
 }
 
 const earlier = (a: Instant | null, b: Instant): Instant => (a !== null && a < b ? a : b);
 
-const isHigher = (theirs: Ipv4Address, ours: Ipv4Address | null): boolean =>
-  ours === null || compareIp(theirs, ours) > 0;
+const isHigher = (theirs: IpAddress, ours: IpAddress | null): boolean => ours === null || compareIp(theirs, ours) > 0;

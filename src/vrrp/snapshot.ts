@@ -29,6 +29,7 @@ function instanceSnapshot(host: HostState, router: RouterState): InstanceSnapsho
       interface: instance.interface,
       virtualRouterId: instance.virtualRouterId,
       version: instance.version,
+      family: instance.family,
       group: groupOf(host, router.name)?.name,
       state: router.state,
       leaving: router.leaving,

@@ -3,7 +3,7 @@
 import { inSeconds, microseconds } from "../base/time.ts";
 import type { VrrpInstance } from "../config/model/vrrp.ts";
 import { mayTakePart, updateStandings } from "./eligibility.ts";
-import { enter, removeAddresses } from "./enter.ts";
+import { enter, letGo } from "./enter.ts";
 import { type Draft, groupOf, isVirtual, membersOf, routerNamed } from "./host-state.ts";
 import type { InterfaceReport } from "./messages.ts";
 import { masterDownOf, newRouter, OWNER_PRIORITY, type RouterState } from "./router-state.ts";
@@ -33,7 +33,7 @@ export function admit(step: Step, draft: Draft, instances: readonly VrrpInstance
     const verdicts = routerNamed(draft, name)?.verdicts ?? [];
     for (const { line } of verdicts.filter(({ fault }) => fault)) log(step, `(${name})${line}`);
   }
-  for (const instance of instances) removeAddresses(step, instance);
+  for (const instance of instances) letGo(step, instance);
   draft.routers = draft.routers.map((router) => {
     const instance = instances.find(({ name }) => name === router.name);
     return instance === undefined ? router : enterFirst(step, draft, instance, router);

@@ -3,7 +3,6 @@
  * One of these lives for one call of `transition`.
  */
 
-import type { Ipv4Address } from "../base/ip.ts";
 import type { Duration, Instant } from "../base/time.ts";
 import type { VirtualAddress, VrrpInstance } from "../config/model/vrrp.ts";
 import type { Output } from "./messages.ts";
@@ -17,9 +16,8 @@ export interface HostParameters {
 export interface Step {
   readonly now: Instant;
   readonly parameters: HostParameters;
-  readonly multicastGroup: Ipv4Address;
   readonly emit: (output: Output) => void;
-  /** Sends one gratuitous ARP, now or when `garp_interval` allows. */
+  /** Sends one gratuitous ARP or neighbour advertisement, now or when `garp_interval` or `gna_interval` allows. */
   readonly announce: (instance: VrrpInstance, address: VirtualAddress) => void;
   /** Removes the address and expects to be told so. */
   readonly remove: (instance: VrrpInstance, address: VirtualAddress) => void;

@@ -1,14 +1,14 @@
 /**
- * VRRP advertisements for IPv4: version 2 (RFC 3768 §5, with the authentication data that RFC 2338 §5.3 defined and that
- * keepalived always sends) and version 3 (RFC 5798 and RFC 9568 §5).
+ * VRRP advertisements: version 2 for IPv4 (RFC 3768 §5, with the authentication data that RFC 2338 §5.3 defined and that
+ * keepalived always sends) and version 3 for IPv4 and IPv6 (RFC 5798 and RFC 9568 §5).
  *
- * Judges nothing: a wrong version, type, checksum or interval is shown, and `vrrp/receive` decides. IPv6 is not read.
+ * Judges nothing: a wrong version, type, checksum or interval is shown, and `vrrp/receive` decides.
  */
 
 import { ByteReader, ByteWriter } from "../base/bytes.ts";
-import { type Ipv4Address, ipToBytes, ipv4FromBytes } from "../base/ip.ts";
+import { type IpAddress, ipToBytes, ipv4FromBytes, ipv6FromBytes, isIpv4 } from "../base/ip.ts";
 import { fail, ok, type Result } from "../base/result.ts";
-import { internetChecksum } from "./checksum.ts";
+import { internetChecksum, pseudoHeaderBytes } from "./checksum.ts";
 import { PROTOCOL_VRRP } from "./ipv4.ts";
 
 const field = {
@@ -33,7 +33,8 @@ interface AdvertCommon {
   readonly type: number;
   readonly virtualRouterId: number;
   readonly priority: number;
-  readonly addresses: readonly Ipv4Address[];
+  /** All of the family of the packet. */
+  readonly addresses: readonly IpAddress[];
 }
 
 export interface AdvertV2 extends AdvertCommon {
@@ -67,7 +68,8 @@ export type VrrpError =
   /** Everything after the first two bytes may mean something else. */
   | { readonly code: "unknown-version"; readonly version: number; readonly virtualRouterId: number };
 
-export function decodeAdvert(bytes: Uint8Array): Result<Received, VrrpError> {
+/** `family` is that of the IP packet around it; version 2 is for IPv4 alone. */
+export function decodeAdvert(bytes: Uint8Array, family: "ipv4" | "ipv6" = "ipv4"): Result<Received, VrrpError> {
   const truncated = (expected: number) => fail({ code: "truncated" as const, length: bytes.length, expected });
   if (bytes.length < field.addresses) return truncated(field.addresses);
   const reader = new ByteReader(bytes);
@@ -75,14 +77,18 @@ export function decodeAdvert(bytes: Uint8Array): Result<Received, VrrpError> {
   const version = versionAndType >> 4;
   const type = versionAndType & 0x0f;
   const virtualRouterId = reader.u8();
-  if (version !== 2 && version !== 3) return fail({ code: "unknown-version", version, virtualRouterId });
+  if (version !== 3 && (version !== 2 || family === "ipv6"))
+    return fail({ code: "unknown-version", version, virtualRouterId });
   const priority = reader.u8();
   const count = reader.u8();
   const interval = reader.u16();
   const checksum = reader.u16();
-  const expected = field.addresses + 4 * count + (version === 2 ? AUTH_DATA_BYTES : 0);
+  const size = family === "ipv4" ? 4 : 16;
+  const expected = field.addresses + size * count + (version === 2 ? AUTH_DATA_BYTES : 0);
   if (bytes.length < expected) return truncated(expected);
-  const addresses = Array.from({ length: count }, () => ipv4FromBytes(reader.take(4)));
+  const addresses = Array.from({ length: count }, () =>
+    family === "ipv4" ? ipv4FromBytes(reader.take(size)) : ipv6FromBytes(reader.take(size)),
+  );
   const common = { type, virtualRouterId, priority, addresses };
   const advert: Advert =
     version === 2
@@ -97,10 +103,10 @@ export function decodeAdvert(bytes: Uint8Array): Result<Received, VrrpError> {
   return ok({ advert, checksum, trailing: bytes.subarray(expected) });
 }
 
-/** Who speaks to whom: version 3 adds this to its checksum (RFC 5798 §5.2.8). */
+/** Who speaks to whom, both of one family: version 3 adds this to its checksum (RFC 5798 §5.2.8, for IPv6 RFC 8200 §8.1). */
 export interface PseudoHeader {
-  readonly source: Ipv4Address;
-  readonly destination: Ipv4Address;
+  readonly source: IpAddress;
+  readonly destination: IpAddress;
 }
 
 /**
@@ -108,7 +114,7 @@ export interface PseudoHeader {
  * §5.2.8 has it for IPv4, and as Cisco, Juniper and keepalived's `v3_checksum_as_v2` send it.
  */
 export function encodeAdvert(advert: Advert, pseudoHeader: PseudoHeader | undefined): Uint8Array {
-  const writer = new ByteWriter(field.addresses + 4 * advert.addresses.length + AUTH_DATA_BYTES)
+  const writer = new ByteWriter()
     .u8((advert.version << 4) | advert.type)
     .u8(advert.virtualRouterId)
     .u8(advert.priority)
@@ -128,11 +134,15 @@ export function encodeAdvert(advert: Advert, pseudoHeader: PseudoHeader | undefi
 
 export type ChecksumVerdict = "valid" | "valid-without-pseudo-header" | "bad";
 
-/** Of a whole message as received, its version taken from its first byte. Version 2 never has a pseudo header. */
+/**
+ * Of a whole message as received, its version taken from its first byte. Version 2 never has a pseudo header, IPv6 always
+ * (RFC 9568 §5.2.8).
+ */
 export function judgeChecksum(bytes: Uint8Array, pseudoHeader: PseudoHeader): ChecksumVerdict {
   const version = (bytes[field.versionAndType] ?? 0) >> 4;
   if (version === 2) return checksumOver(bytes, undefined) === 0 ? "valid" : "bad";
   if (checksumOver(bytes, pseudoHeader) === 0) return "valid";
+  if (!isIpv4(pseudoHeader.source)) return "bad";
   return checksumOver(bytes, undefined) === 0 ? "valid-without-pseudo-header" : "bad";
 }
 
@@ -144,12 +154,7 @@ export function authDataOf(password: string): Uint8Array {
 }
 
 function checksumOver(bytes: Uint8Array, pseudoHeader: PseudoHeader | undefined): number {
-  if (pseudoHeader === undefined) return internetChecksum(bytes);
-  const head = new ByteWriter(12)
-    .put(ipToBytes(pseudoHeader.source))
-    .put(ipToBytes(pseudoHeader.destination))
-    .u8(0)
-    .u8(PROTOCOL_VRRP)
-    .u16(bytes.length);
-  return internetChecksum(head.done(), bytes);
+  return pseudoHeader === undefined
+    ? internetChecksum(bytes)
+    : internetChecksum(pseudoHeaderBytes({ ...pseudoHeader, protocol: PROTOCOL_VRRP, length: bytes.length }), bytes);
 }

@@ -6,7 +6,7 @@
  * The same seed gives the same run. Hosts' interfaces of the same name are on the same segment.
  */
 
-import type { Ipv4Address } from "../../src/base/ip.ts";
+import type { IpAddress } from "../../src/base/ip.ts";
 import { type Duration, type Instant, instantAt } from "../../src/base/time.ts";
 import type { VirtualAddress, VrrpConfiguration } from "../../src/config/model/vrrp.ts";
 import {
@@ -18,6 +18,7 @@ import {
   transition,
 } from "../../src/vrrp/host.ts";
 import type { Input, InstanceSnapshot, Output, ScriptOutcome } from "../../src/vrrp/messages.ts";
+import { isMulticast } from "../../src/vrrp/receive.ts";
 
 export interface Happening {
   readonly at: Instant;
@@ -47,7 +48,7 @@ interface Holding {
 interface Host {
   readonly name: string;
   configuration: VrrpConfiguration;
-  readonly own: Readonly<Record<string, Ipv4Address>>;
+  readonly own: Readonly<Record<string, readonly IpAddress[]>>;
   /** Addresses by `interface address`. */
   readonly table: Map<string, Holding>;
   readonly down: Set<string>;
@@ -83,12 +84,16 @@ export class SimulatedLan {
     this.delay = options.delay ?? 1_000;
   }
 
-  /** `own` names the host's address on each interface. The process is not started yet. */
-  add(name: string, configuration: VrrpConfiguration, own: Readonly<Record<string, Ipv4Address>>): void {
+  /** `own` names the host's addresses on each interface. The process is not started yet. */
+  add(
+    name: string,
+    configuration: VrrpConfiguration,
+    own: Readonly<Record<string, IpAddress | readonly IpAddress[]>>,
+  ): void {
     this.#hosts.set(name, {
       name,
       configuration,
-      own,
+      own: Object.fromEntries(Object.entries(own).map(([at, address]) => [at, [address].flat()])),
       table: new Map(),
       down: new Set(),
       process: undefined,
@@ -105,10 +110,10 @@ export class SimulatedLan {
     host.process = initialState(host.configuration);
     host.runs += 1;
     host.recorded.length = 0;
-    const interfaces = Object.entries(host.own).map(([at, address]) => ({
+    const interfaces = Object.entries(host.own).map(([at, addresses]) => ({
       name: at,
       up: !host.down.has(at),
-      addresses: [address, ...this.#tableOn(host, at)],
+      addresses: [...addresses, ...this.#tableOn(host, at)],
     }));
     this.#input(host, { type: "start", interfaces });
   }
@@ -154,7 +159,7 @@ export class SimulatedLan {
   }
 
   /** Somebody else takes an address away. */
-  takeAddress(name: string, at: string, address: Ipv4Address): void {
+  takeAddress(name: string, at: string, address: IpAddress): void {
     const host = this.#host(name);
     host.table.delete(`${at} ${address}`);
     this.#deliver(host, { type: "address", interface: at, address, present: false });
@@ -270,7 +275,7 @@ export class SimulatedLan {
   #perform(host: Host, output: Output): void {
     switch (output.type) {
       case "send-advert":
-        this.#send(host, output.interface, output.packet);
+        this.#send(host, output);
         break;
       case "add-address":
         this.#hold(host, output.instance, output.address);
@@ -291,6 +296,14 @@ export class SimulatedLan {
         host.process = undefined;
         break;
       case "gratuitous-arp":
+      case "neighbour-advertisement":
+      case "add-route":
+      case "remove-route":
+      case "add-rule":
+      case "remove-rule":
+      case "virtual-address-lost":
+      case "conflict-ended":
+      case "priority":
       case "script-state":
       case "state":
       case "group-state":
@@ -310,7 +323,7 @@ export class SimulatedLan {
   }
 
   #report(host: Host, { interface: at, address }: VirtualAddress, present: boolean): void {
-    this.#toProcess(host, NETLINK_DELAY, { type: "address", interface: at, address: address as Ipv4Address, present });
+    this.#toProcess(host, NETLINK_DELAY, { type: "address", interface: at, address, present });
   }
 
   /** To the process that runs now, and to no later one. */
@@ -321,10 +334,10 @@ export class SimulatedLan {
     });
   }
 
-  #tableOn(host: Host, at: string): Ipv4Address[] {
+  #tableOn(host: Host, at: string): IpAddress[] {
     return [...host.table.keys()].flatMap((key) => {
       const [on, address] = key.split(" ");
-      return on === at ? [address as Ipv4Address] : [];
+      return on === at ? [address as IpAddress] : [];
     });
   }
 
@@ -334,17 +347,19 @@ export class SimulatedLan {
         if (expiresAt > this.now) continue;
         host.table.delete(key);
         const [at = "", address = ""] = key.split(" ");
-        this.#deliver(host, { type: "address", interface: at, address: address as Ipv4Address, present: false });
+        this.#deliver(host, { type: "address", interface: at, address: address as IpAddress, present: false });
       }
     }
   }
 
   // ---- between hosts
 
-  #send(from: Host, at: string, packet: string): void {
+  /** Multicast to all of the segment, unicast to the host that has the address. */
+  #send(from: Host, { interface: at, destination, packet }: Extract<Output, { type: "send-advert" }>): void {
     if (from.down.has(at)) return;
+    const isFor = (to: Host) => isMulticast(destination) || to.own[at]?.includes(destination) === true;
     for (const to of this.#hosts.values()) {
-      if (to === from || !(at in to.own) || this.#cut.has(`${from.name} ${to.name}`)) continue;
+      if (to === from || !(at in to.own) || !isFor(to) || this.#cut.has(`${from.name} ${to.name}`)) continue;
       if (this.#chance() < this.loss) continue;
       const way = SHORTEST_WAY + Math.floor(this.#chance() * Math.max(0, this.delay - SHORTEST_WAY));
       this.slowest = Math.max(this.slowest, way);

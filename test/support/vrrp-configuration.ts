@@ -1,7 +1,15 @@
 /** VRRP configurations for tests: what keepalived.conf leaves out has keepalived's defaults. */
 
-import { type Ipv4Address, type Ipv6Address, parseIpv4 } from "../../src/base/ip.ts";
+import {
+  type IpAddress,
+  type Ipv4Address,
+  type Ipv6Address,
+  parseIp,
+  parseIpPrefix,
+  parseIpv4,
+} from "../../src/base/ip.ts";
 import { type Duration, seconds } from "../../src/base/time.ts";
+import type { VirtualRoute, VirtualRule } from "../../src/config/model/route.ts";
 import type {
   NotifyScripts,
   SyncGroup,
@@ -18,6 +26,13 @@ export function ip(text: string): Ipv4Address {
   return address;
 }
 
+/** Of either family. */
+export function addressOf(text: string): IpAddress {
+  const address = parseIp(text);
+  if (address === undefined) throw new Error(`${text} is not an IP address`);
+  return address;
+}
+
 export const NO_NOTIFY: NotifyScripts = {
   master: undefined,
   backup: undefined,
@@ -29,8 +44,8 @@ export const NO_NOTIFY: NotifyScripts = {
 };
 
 export const vip = (address: string, more: Partial<VirtualAddress> = {}): VirtualAddress => ({
-  address: ip(address),
-  prefixLength: 24,
+  address: addressOf(address),
+  prefixLength: address.includes(":") ? 64 : 24,
   interface: "eth0",
   broadcast: undefined,
   label: undefined,
@@ -98,6 +113,43 @@ export const instance = (more: Partial<VrrpInstance> = {}): VrrpInstance => ({
   downTimerAdverts: 3,
   skipCheckAdvAddr: false,
   notify: NO_NOTIFY,
+  ...more,
+});
+
+/** What config makes of `virtual_routes { WRITTEN }` with default words. */
+export const route = (destination: string, more: Partial<VirtualRoute> = {}): VirtualRoute => ({
+  family: destination.includes(":") ? "ipv6" : "ipv4",
+  type: "unicast",
+  destination: parseIpPrefix(destination) ?? { address: ip("0.0.0.0"), length: 0 },
+  via: undefined,
+  interface: "eth0",
+  source: undefined,
+  metric: undefined,
+  table: 254,
+  scope: undefined,
+  protocol: undefined,
+  typeOfService: 0,
+  mtu: undefined,
+  onlink: false,
+  nextHops: [],
+  noTrack: false,
+  written: `${destination} dev eth0`,
+  ...more,
+});
+
+export const rule = (from: string, table: number, more: Partial<VirtualRule> = {}): VirtualRule => ({
+  family: from.includes(":") ? "ipv6" : "ipv4",
+  not: false,
+  from: parseIpPrefix(from),
+  to: undefined,
+  incomingInterface: undefined,
+  outgoingInterface: undefined,
+  mark: undefined,
+  typeOfService: 0,
+  preference: undefined,
+  action: { type: "table", table },
+  noTrack: false,
+  written: `from ${from} table ${table}`,
   ...more,
 });
 

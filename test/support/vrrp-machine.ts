@@ -1,6 +1,6 @@
 /** One host's VRRP machine under a virtual clock, alone: the test says what its neighbours send. */
 
-import type { Ipv4Address } from "../../src/base/ip.ts";
+import type { IpAddress } from "../../src/base/ip.ts";
 import { type Duration, type Instant, instantAt } from "../../src/base/time.ts";
 import type { VrrpConfiguration, VrrpInstance } from "../../src/config/model/vrrp.ts";
 import { advertPacket } from "../../src/vrrp/advert.ts";
@@ -13,7 +13,7 @@ import {
   transition,
 } from "../../src/vrrp/host.ts";
 import type { Input, InstanceSnapshot, Output } from "../../src/vrrp/messages.ts";
-import { configuration, instance, ip } from "./vrrp-configuration.ts";
+import { addressOf, configuration, instance, ip } from "./vrrp-configuration.ts";
 
 export class Machine {
   state: HostState;
@@ -27,7 +27,7 @@ export class Machine {
   }
 
   /** Both interfaces up, with 10.9.0.1 and 10.9.1.1. */
-  start(more: readonly Ipv4Address[] = []): Output[] {
+  start(more: readonly IpAddress[] = []): Output[] {
     return this.feed({
       type: "start",
       interfaces: [
@@ -64,13 +64,13 @@ export class Machine {
   }
 
   /** An advert of a neighbour that is configured like `of`, the first instance with `more` changed. */
-  hear(priority: number, from = "10.9.0.2", more: Partial<VrrpInstance> = {}): Output[] {
+  hear(priority: number, from = "10.9.0.2", more: Partial<VrrpInstance> = {}, to = "10.9.0.1"): Output[] {
     const [mine] = this.state.configuration.instances;
     if (mine === undefined) throw new Error("no instance is configured");
     const theirs = { ...mine, ...more };
-    const header = { source: ip(from), destination: ip("224.0.0.18"), identification: 1 };
-    const packet = advertPacket(theirs, priority, header).toHex();
-    return this.feed({ type: "packet", interface: theirs.interface, packet });
+    const destination = theirs.unicastPeers === undefined ? theirs.multicastGroup : addressOf(to);
+    const packet = advertPacket(theirs, priority, { source: addressOf(from), destination, identification: 1 }).toHex();
+    return this.feed({ type: "packet", interface: theirs.vmac?.interface ?? theirs.interface, packet });
   }
 
   instance(name = this.state.configuration.instances[0]?.name): InstanceSnapshot {
@@ -105,6 +105,18 @@ export const deeds = (outputs: readonly Output[]): string[] =>
         return [`refresh ${output.addresses.map(({ address }) => address).join(" ")}`];
       case "gratuitous-arp":
         return [`arp ${output.address}`];
+      case "neighbour-advertisement":
+        return [`neighbour ${output.address}`];
+      case "add-route":
+      case "remove-route":
+        return [`${output.type} ${output.route.written}`];
+      case "add-rule":
+      case "remove-rule":
+        return [`${output.type} ${output.rule.written}`];
+      case "virtual-address-lost":
+        return [`${output.instance} lost ${output.what}: ${output.reaction}`];
+      case "conflict-ended":
+        return [`${output.instance} alone again, without ${output.with}`];
       case "run-script":
         return [`run ${output.script}`];
       case "script-state":

@@ -285,7 +285,11 @@ describe("A master", () => {
     const machine = master(100, {
       garp: { ...instance().garp, lowerPrioRepeat: 1, lowerPrioDelay: seconds(2), masterDelay: 0 as never },
     });
-    assert.deepEqual(deeds(machine.hear(99)), ["advert V 100", "arp 10.9.0.50"]);
+    assert.deepEqual(deeds(machine.hear(99)), [
+      "advert V 100",
+      "arp 10.9.0.50",
+      "notify INSTANCE V MASTER_RX_LOWER_PRI 100",
+    ]);
     assert.deepEqual(of(machine.wait(seconds(1.9)), "gratuitous-arp").length, 0);
     assert.deepEqual(of(machine.wait(seconds(0.2)), "gratuitous-arp").length, 1);
   });
@@ -295,7 +299,7 @@ describe("A master", () => {
     machine.hear(99);
     for (let n = 0; n < 40; n++) {
       machine.wait(seconds(0.1));
-      assert.deepEqual(deeds(machine.hear(99)), ["advert V 100"]);
+      assert.deepEqual(deeds(machine.hear(99)), ["advert V 100", "notify INSTANCE V MASTER_RX_LOWER_PRI 100"]);
     }
   });
 
@@ -304,7 +308,32 @@ describe("A master", () => {
       garp: { ...instance().garp, lowerPrioRepeat: 1, lowerPrioDelay: seconds(0), masterDelay: seconds(0) },
     });
     machine.hear(99);
-    assert.equal(of(machine.wait(seconds(5)), "gratuitous-arp").length, 0);
+    assert.equal(of(machine.wait(seconds(2)), "gratuitous-arp").length, 0);
+  });
+
+  it("announces its addresses again when the other one is heard no more", () => {
+    const machine = master(100, {
+      garp: { ...instance().garp, masterRepeat: 1, masterDelay: seconds(0), lowerPrioRepeat: 0 },
+    });
+    for (let n = 0; n < 3; n++) {
+      machine.hear(99);
+      machine.wait(seconds(1));
+    }
+    const said = machine.wait(seconds(3));
+    assert.deepEqual(
+      deeds(said).filter((deed) => !/advert|refresh/.test(deed)),
+      ["V alone again, without 10.9.0.2", "arp 10.9.0.50"],
+    );
+    const [ended] = of(said, "conflict-ended");
+    assert.equal(ended?.lasted, seconds(2) + 2_000_000 + 996_094);
+    assert.equal(of(machine.wait(seconds(9)), "conflict-ended").length, 0);
+  });
+
+  it("announces them at once when the other one leaves", () => {
+    const machine = master(100, { garp: { ...instance().garp, masterRepeat: 1, masterDelay: seconds(0) } });
+    machine.hear(99);
+    const said = deeds(machine.hear(0));
+    assert.deepEqual(said.slice(0, 2), ["V alone again, without 10.9.0.2", "arp 10.9.0.50"]);
   });
 
   it("leaves the advert out under lower_prio_no_advert", () => {
@@ -349,7 +378,7 @@ describe("A master", () => {
       "(V) sent 0 priority",
       "(V) removing VIPs.",
     ]);
-    assert.equal(deeds(said)[0], "advert V 0");
+    assert.deepEqual(deeds(said).slice(0, 2), ["V lost 10.9.0.50: failed over", "advert V 0"]);
     assert.equal(machine.due, 0.414063);
   });
 

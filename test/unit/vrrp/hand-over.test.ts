@@ -263,7 +263,7 @@ describe("Gratuitous ARP", () => {
     });
     machine.start();
     machine.wait(seconds(200));
-    assert.equal(machine.state.arp[0]?.waiting.length, 10_000);
+    assert.equal(machine.state.announcements[0]?.waiting.length, 10_000);
   });
 
   it("drops what still waits when the router is no longer master", () => {
