@@ -1,19 +1,27 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import type { Ipv4Address } from "../../../src/base/ip.ts";
-import { type Advert, authDataOf, decodeAdvert, encodeAdvert, judgeChecksum } from "../../../src/wire/vrrp.ts";
-import { ipv4Addresses, plainRecord } from "../../support/arbitraries.ts";
+import type { IpAddress } from "../../../src/base/ip.ts";
+import { isIpv4 } from "../../../src/base/ip.ts";
+import {
+  type Advert,
+  authDataOf,
+  decodeAdvert,
+  encodeAdvert,
+  judgeChecksum,
+  type PseudoHeader,
+} from "../../../src/wire/vrrp.ts";
+import { ipv4Addresses, ipv6Addresses, plainRecord } from "../../support/arbitraries.ts";
 
 const hex = (text: string) => Uint8Array.fromHex(text.replaceAll(" ", ""));
-const ip = (text: string) => text as Ipv4Address;
+const ip = (text: string) => text as IpAddress;
 const LB1_TO_GROUP = { source: ip("10.9.0.1"), destination: ip("224.0.0.18") };
 
 interface Golden {
   readonly what: string;
   readonly bytes: string;
   readonly advert: Advert;
-  readonly pseudoHeader: { source: Ipv4Address; destination: Ipv4Address };
+  readonly pseudoHeader: PseudoHeader;
 }
 
 /** As keepalived 2.2.7 sent them. */
@@ -76,12 +84,28 @@ const GOLDEN: readonly Golden[] = [
     },
     pseudoHeader: { source: ip("10.9.0.1"), destination: ip("10.9.0.2") },
   },
+  {
+    what: "version 3 for IPv6",
+    bytes: "3107 c802 0064 e16c fe80 0000 0000 0000 0000 0000 0000 0007 2001 0db8 0000 0000 0000 0000 0000 0007",
+    advert: {
+      version: 3,
+      type: 1,
+      virtualRouterId: 7,
+      priority: 200,
+      reserved: 0,
+      maxAdvertInterval: 100,
+      addresses: [ip("fe80::7"), ip("2001:db8::7")],
+    },
+    pseudoHeader: { source: ip("fe80::5c5f:13ff:fe3b:8c14"), destination: ip("ff02::12") },
+  },
 ];
+
+const familyOf = ({ source }: PseudoHeader) => (isIpv4(source) ? ("ipv4" as const) : ("ipv6" as const));
 
 describe("VRRP codec", () => {
   for (const { what, bytes, advert, pseudoHeader } of GOLDEN) {
     it(`takes apart ${what}`, () => {
-      const decoded = decodeAdvert(hex(bytes));
+      const decoded = decodeAdvert(hex(bytes), familyOf(pseudoHeader));
       assert(decoded.ok);
       assert.deepEqual(decoded.value.advert, advert);
       assert.equal(decoded.value.trailing.length, 0);
@@ -101,6 +125,21 @@ describe("VRRP codec", () => {
     assert.equal(judgeChecksum(plain, LB1_TO_GROUP), "valid-without-pseudo-header");
     plain[2] = 7;
     assert.equal(judgeChecksum(plain, LB1_TO_GROUP), "bad");
+  });
+
+  it("always has the pseudo header for IPv6", () => {
+    const { advert, pseudoHeader } = GOLDEN[4] ?? {};
+    assert(advert && pseudoHeader);
+    assert.equal(judgeChecksum(encodeAdvert(advert, undefined), pseudoHeader), "bad");
+    const elsewhere = { ...pseudoHeader, destination: ip("ff02::13") };
+    assert.equal(judgeChecksum(encodeAdvert(advert, pseudoHeader), elsewhere), "bad");
+  });
+
+  it("knows no version 2 for IPv6", () => {
+    assert.deepEqual(decodeAdvert(hex(GOLDEN[1]?.bytes ?? ""), "ipv6"), {
+      ok: false,
+      error: { code: "unknown-version", version: 2, virtualRouterId: 9 },
+    });
   });
 
   it("covers the authentication data with the version 2 checksum", () => {
@@ -177,10 +216,33 @@ describe("VRRP codec", () => {
     );
   });
 
+  it("takes apart whatever it built for IPv6", () => {
+    const addresses = fc.array(ipv6Addresses, { maxLength: 20 });
+    fc.assert(
+      fc.property(addresses, ipv6Addresses, ipv6Addresses, (addresses, source, destination) => {
+        const advert: Advert = {
+          version: 3,
+          type: 1,
+          virtualRouterId: 1,
+          priority: 2,
+          addresses,
+          reserved: 0,
+          maxAdvertInterval: 3,
+        };
+        const bytes = encodeAdvert(advert, { source, destination });
+        const decoded = decodeAdvert(bytes, "ipv6");
+        assert(decoded.ok);
+        assert.deepEqual(decoded.value.advert, advert);
+        assert.equal(judgeChecksum(bytes, { source, destination }), "valid");
+      }),
+      { numRuns: 100 },
+    );
+  });
+
   it("answers to any bytes with a value", () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) => {
-        const decoded = decodeAdvert(bytes);
+      fc.property(fc.uint8Array({ maxLength: 80 }), fc.constantFrom("ipv4", "ipv6"), (bytes, family) => {
+        const decoded = decodeAdvert(bytes, family);
         assert.equal(typeof decoded.ok, "boolean");
         judgeChecksum(bytes, LB1_TO_GROUP);
       }),
