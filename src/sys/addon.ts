@@ -80,12 +80,20 @@ export type ConstantName =
   | "IP_TOS"
   | "IP_TRANSPARENT"
   | "IPV6_FREEBIND"
+  | "IPV6_HDRINCL"
+  | "IPV6_JOIN_GROUP"
+  | "IPV6_MULTICAST_ALL"
+  | "IPV6_MULTICAST_IF"
+  | "IPV6_MULTICAST_LOOP"
+  | "IPV6_RECVHOPLIMIT"
+  | "IPV6_RECVPKTINFO"
   | "IPV6_TRANSPARENT"
   | "IPV6_V6ONLY"
   | "SOL_NETLINK"
   | "NETLINK_ADD_MEMBERSHIP"
   | "NETLINK_EXT_ACK"
   | "NETLINK_CAP_ACK"
+  | "NETLINK_GET_STRICT_CHK"
   | "SOL_PACKET"
   | "PACKET_ADD_MEMBERSHIP"
   | "PACKET_MR_PROMISC"
@@ -141,6 +149,8 @@ export interface NativeAddon extends NativeBpf {
   setNoNewPrivileges(): void;
   /** prctl(PR_SET_PDEATHSIG): sent when the parent dies; 0 clears. The kernel forgets it when the user changes. */
   setParentDeathSignal(signal: number): void;
+  /** Readable when the process has ended: pidfd_open(2), Linux 5.3. */
+  pidfdOpen(pid: number): Descriptor;
 
   setns(fd: Descriptor, type: number): void;
   unshare(flags: number): void;
