@@ -2,8 +2,8 @@
 
 import { type IpAddress, type IpPrefix, type Ipv6Address, isIpv4, isIpv6, prefixContains } from "../base/ip.ts";
 import type { SyncGroup, VrrpConfiguration, VrrpInstance } from "../config/model/vrrp.ts";
+import { indexOf } from "./configuration-index.ts";
 import type { AnnouncementQueue } from "./garp.ts";
-import { allAddresses } from "./garp.ts";
 import type { LinkLack, StateName } from "./messages.ts";
 import type { RouterState } from "./router-state.ts";
 import type { ScriptState } from "./scripts.ts";
@@ -67,14 +67,26 @@ export interface HostState {
 /** A copy that one call of `transition` works on. The lists in it are replaced, never changed. */
 export type Draft = { -readonly [K in keyof HostState]: HostState[K] };
 
-export const instanceNamed = (host: HostState, name: string): VrrpInstance | undefined =>
-  host.configuration.instances.find((instance) => instance.name === name);
+export function instanceNamed({ configuration }: HostState, name: string): VrrpInstance | undefined {
+  const position = indexOf(configuration).positions.get(name);
+  return position === undefined ? undefined : configuration.instances[position];
+}
 
-export const routerNamed = (host: HostState, name: string): RouterState | undefined =>
-  host.routers.find((router) => router.name === name);
+/** Undefined: there is none. While a new configuration is taken, routers are not in its order. */
+export function routerPosition({ configuration, routers }: HostState, name: string): number | undefined {
+  const expected = indexOf(configuration).positions.get(name);
+  if (expected !== undefined && routers[expected]?.name === name) return expected;
+  const position = routers.findIndex((router) => router.name === name);
+  return position < 0 ? undefined : position;
+}
 
-export const groupOf = (host: HostState, instance: string): SyncGroup | undefined =>
-  host.configuration.syncGroups.find(({ members }) => members.includes(instance));
+export function routerNamed(host: HostState, name: string): RouterState | undefined {
+  const position = routerPosition(host, name);
+  return position === undefined ? undefined : host.routers[position];
+}
+
+export const groupOf = ({ configuration }: HostState, instance: string): SyncGroup | undefined =>
+  indexOf(configuration).groups.get(instance);
 
 /** Those of the group that exist. */
 export const membersOf = (host: HostState, group: SyncGroup): readonly RouterState[] =>
@@ -90,8 +102,8 @@ export function putInterface(draft: Draft, state: InterfaceState): void {
     : [...draft.interfaces, state];
 }
 
-export const isVirtual = (host: HostState, address: string): boolean =>
-  host.configuration.instances.some((instance) => allAddresses(instance).some((mine) => mine.address === address));
+export const isVirtual = ({ configuration }: HostState, address: string): boolean =>
+  indexOf(configuration).virtualAddresses.has(address);
 
 const LINK_LOCAL: IpPrefix = { address: "fe80::" as Ipv6Address, length: 10 };
 

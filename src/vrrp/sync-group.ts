@@ -5,7 +5,15 @@
 
 import type { SyncGroup, VrrpInstance } from "../config/model/vrrp.ts";
 import { type Entry, enter, notification } from "./enter.ts";
-import { type Draft, type GroupState, groupOf, instanceNamed, membersOf, routerNamed } from "./host-state.ts";
+import {
+  type Draft,
+  type GroupState,
+  groupOf,
+  instanceNamed,
+  membersOf,
+  routerNamed,
+  routerPosition,
+} from "./host-state.ts";
 import { type RouterState, skewOf } from "./router-state.ts";
 import { log, type Step } from "./step.ts";
 import { chain } from "./verdict.ts";
@@ -84,10 +92,11 @@ function apply(
   action: (instance: VrrpInstance, router: RouterState) => RouterState,
 ): RouterState | undefined {
   const instance = instanceNamed(draft, name);
-  const before = routerNamed(draft, name);
-  if (instance === undefined || before === undefined) return undefined;
+  const position = routerPosition(draft, name);
+  const before = position === undefined ? undefined : draft.routers[position];
+  if (instance === undefined || position === undefined || before === undefined) return undefined;
   const next = action(instance, before);
-  draft.routers = draft.routers.map((router) => (router.name === name ? next : router));
+  if (next !== before) draft.routers = draft.routers.with(position, next);
   return before;
 }
 
