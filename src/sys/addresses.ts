@@ -30,11 +30,17 @@ export interface AddressAssignment {
   readonly protocol?: number | undefined;
   /** No route to the prefix through the interface. */
   readonly noPrefixRoute?: boolean | undefined;
+  /** The other end of the link, which the prefix length then belongs to. */
+  readonly peer?: IpAddress | undefined;
+  /** IFA_F_* besides. */
+  readonly flags?: number | undefined;
+  /** IPv6: look for others that have it before it is used. */
+  readonly detectDuplicates?: boolean | undefined;
 }
 
 /**
  * Adds the address, or renews the lifetimes when the interface has it already (label and broadcast then stay as they are).
- * IPv6 addresses skip duplicate address detection: the router that had it may still answer.
+ * IPv6 addresses skip duplicate address detection unless told otherwise: the router that had it may still answer.
  * @throws SystemError EPERM, ENODEV, EINVAL
  */
 export function putAddress(netlink: Netlink, assignment: AddressAssignment): void {
@@ -46,7 +52,7 @@ export function putAddress(netlink: Netlink, assignment: AddressAssignment): voi
 /** False when the interface does not have it (or is gone). @throws SystemError EPERM */
 export function removeAddress(
   netlink: Netlink,
-  target: Pick<AddressAssignment, "interfaceIndex" | "address" | "prefixLength">,
+  target: Pick<AddressAssignment, "interfaceIndex" | "address" | "prefixLength" | "peer">,
 ): boolean {
   const tried = `remove ${target.address}/${target.prefixLength} from interface ${target.interfaceIndex}`;
   try {
@@ -67,9 +73,12 @@ function encode(assignment: AddressAssignment): Uint8Array {
     prefixLength: assignment.prefixLength,
     scope: assignment.scope ?? 0,
     interfaceIndex: assignment.interfaceIndex,
-    flags: (isV4 ? 0 : IFA_F_NODAD) | (assignment.noPrefixRoute ? IFA_F_NOPREFIXROUTE : 0),
+    flags:
+      (isV4 || assignment.detectDuplicates === true ? 0 : IFA_F_NODAD) |
+      (assignment.noPrefixRoute ? IFA_F_NOPREFIXROUTE : 0) |
+      (assignment.flags ?? 0),
     local: address,
-    address,
+    address: assignment.peer ?? address,
     label: isV4 ? assignment.label : undefined,
     broadcast: isV4 ? assignment.broadcast : undefined,
     lifetimes: { valid: validLifetime, preferred: assignment.preferredLifetime ?? validLifetime },

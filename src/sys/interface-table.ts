@@ -8,7 +8,15 @@ import type { IpAddress } from "../base/ip.ts";
 import type { MacAddress } from "../base/mac.ts";
 import type { NetlinkMessage } from "../wire/netlink.ts";
 import { type Lifetime, parseAddress, RTM_DELADDR, RTM_NEWADDR } from "../wire/netlink-address.ts";
-import { IFF_RUNNING, IFF_UP, type LinkMessage, parseLink, RTM_DELLINK, RTM_NEWLINK } from "../wire/netlink-link.ts";
+import {
+  IFF_RUNNING,
+  IFF_UP,
+  type LinkMessage,
+  linkOrigin,
+  parseLink,
+  RTM_DELLINK,
+  RTM_NEWLINK,
+} from "../wire/netlink-link.ts";
 
 export interface NetworkInterface {
   readonly index: number;
@@ -24,6 +32,12 @@ export interface NetworkInterface {
   readonly hardwareType: number;
   /** Of the bridge or bond that it belongs to. */
   readonly masterIndex: number | undefined;
+  /** The interface that it lies on (macvlan, VLAN). */
+  readonly lowerIndex: number | undefined;
+  /** "macvlan", "veth" …; undefined for what is no virtual kind. */
+  readonly kind: string | undefined;
+  /** A remark (`ip link set … alias`). */
+  readonly alias: string | undefined;
   /** In the order in which they were added. */
   readonly addresses: readonly InterfaceAddress[];
 }
@@ -56,7 +70,13 @@ export type InterfaceEvent =
       readonly address: InterfaceAddress;
       readonly previous: InterfaceAddress | undefined;
     }
-  | { readonly kind: "address-removed"; readonly interface: NetworkInterface; readonly address: InterfaceAddress };
+  | {
+      readonly kind: "address-removed";
+      readonly interface: NetworkInterface;
+      readonly address: InterfaceAddress;
+      /** Of the netlink socket that asked for it; 0: the kernel's own doing, or (IPv6) it does not tell. */
+      readonly port: number;
+    };
 
 export class InterfaceTable {
   readonly #byIndex = new Map<number, NetworkInterface>();
@@ -80,7 +100,9 @@ export class InterfaceTable {
         const found = readAddress(message.payload);
         if (found === undefined) return [];
         const { index, address } = found;
-        return message.type === RTM_NEWADDR ? this.#putAddress(index, address) : this.#removeAddress(index, address);
+        return message.type === RTM_NEWADDR
+          ? this.#putAddress(index, address)
+          : this.#removeAddress(index, address, message.port);
       }
       default:
         return [];
@@ -116,6 +138,8 @@ export class InterfaceTable {
       flags: link.flags,
       hardwareType: link.hardwareType,
       masterIndex: link.masterIndex,
+      lowerIndex: link.lowerIndex,
+      ...linkOrigin(link),
       addresses: previous?.addresses ?? [],
     };
     if (previous !== undefined && isEqual(previous, current)) return [];
@@ -146,12 +170,12 @@ export class InterfaceTable {
     return [{ kind: "address", interface: this.#withAddresses(owner, addresses), address, previous }];
   }
 
-  #removeAddress(index: number, address: InterfaceAddress): InterfaceEvent[] {
+  #removeAddress(index: number, address: InterfaceAddress, port = 0): InterfaceEvent[] {
     const owner = this.#byIndex.get(index);
     const found = owner?.addresses.find((other) => isSame(other, address));
     if (owner === undefined || found === undefined) return [];
     const addresses = owner.addresses.filter((other) => other !== found);
-    return [{ kind: "address-removed", interface: this.#withAddresses(owner, addresses), address: found }];
+    return [{ kind: "address-removed", interface: this.#withAddresses(owner, addresses), address: found, port }];
   }
 
   #withAddresses(owner: NetworkInterface, addresses: readonly InterfaceAddress[]): NetworkInterface {

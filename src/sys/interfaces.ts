@@ -25,6 +25,8 @@ export class Interfaces {
   readonly #netlink = new Netlink();
   readonly #monitor: NetlinkMonitor;
   readonly #handlers: InterfaceHandlers;
+  /** Where a name was found last: asked for at every packet, with hundreds of interfaces. */
+  readonly #indices = new Map<string, number>();
   #open = true;
 
   /** Everything has been read when the constructor returns; from then on changes are reported. @throws SystemError */
@@ -51,7 +53,17 @@ export class Interfaces {
   }
 
   byName(name: string): NetworkInterface | undefined {
-    return this.interfaces.values().find((candidate) => candidate.name === name);
+    const known = this.interfaces.get(this.#indices.get(name) ?? 0);
+    if (known?.name === name) return known;
+    const found = this.interfaces.values().find((candidate) => candidate.name === name);
+    if (found === undefined) this.#indices.delete(name);
+    else this.#indices.set(name, found.index);
+    return found;
+  }
+
+  /** Reports what has changed already, without waiting for its news: what this process itself has just made. @throws SystemError */
+  refresh(): void {
+    this.#report(this.#table.replace(dumpAll(this.#netlink)));
   }
 
   /** No change is reported after it. Safe to call twice, and from within a handler. */

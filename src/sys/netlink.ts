@@ -20,6 +20,7 @@ import {
 } from "../wire/netlink.ts";
 import { parseAck } from "../wire/netlink-ack.ts";
 import { addon, attempt, constants, type Descriptor, type SystemError, systemError } from "./addon.ts";
+import { type FilterInstruction, packFilter } from "./packet-socket.ts";
 import { readBatch, WatchedSocket } from "./receive.ts";
 import { netlinkSockaddr } from "./sockaddr.ts";
 
@@ -29,6 +30,8 @@ const DATAGRAM_BYTES = 32_768;
 /** A socket for requests. */
 export class Netlink {
   readonly fd: Descriptor;
+  /** The number by which listeners see who asked (`NetlinkMessage.port`); 0 before the first answer. */
+  port = 0;
   #sequence = 0;
   #open = true;
 
@@ -83,6 +86,7 @@ export class Netlink {
       for (const datagram of readBatch(batch)) {
         for (const message of parseNetlink(datagram.bytes).messages) {
           if (message.sequence !== this.#sequence) continue;
+          this.port = message.port;
           if ((message.flags & NLM_F_DUMP_INTR) !== 0) interrupted = true;
           const ack = parseAck(message);
           if (ack !== undefined && ack.errno !== 0) throw systemError("netlink", ack.errno, tried, ack.text);
@@ -105,10 +109,11 @@ export interface MonitorHandlers {
 export class NetlinkMonitor {
   readonly #socket: WatchedSocket;
 
-  /** @throws SystemError */
-  constructor(groups: readonly number[], handlers: MonitorHandlers) {
+  /** @param filter over the datagram, one message each: what it refuses is not even queued. @throws SystemError */
+  constructor(groups: readonly number[], handlers: MonitorHandlers, filter?: readonly FilterInstruction[]) {
     const fd = openRouteSocket(groups);
     try {
+      if (filter !== undefined) attempt("filter rtnetlink", () => addon.attachFilter(fd, packFilter(filter)));
       this.#socket = new WatchedSocket(
         fd,
         "rtnetlink",

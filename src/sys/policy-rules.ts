@@ -47,4 +47,4 @@ function unless(code: string, work: () => void): boolean {
 }
 
 const describe = ({ priority, table, mark }: RuleMessage): string =>
-  `${priority}: ${mark === undefined ? "" : `fwmark ${mark} `}table ${table}`;
+  `${priority === undefined ? "" : `${priority}: `}${mark === undefined ? "" : `fwmark ${mark} `}table ${table}`;

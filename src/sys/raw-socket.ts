@@ -38,7 +38,9 @@ export interface RawSocket {
    * when they are zero, the source address and the identification.
    * @throws SystemError ENETDOWN, ENETUNREACH, ENOBUFS, EMSGSIZE, EAGAIN (queue full)
    */
-  send(packet: Uint8Array, destination: Ipv4Address): void;
+  send(packet: Uint8Array, destination: IpAddress): void;
+  /** Another group on the same interface. @throws SystemError EADDRINUSE when it is joined already */
+  join(group: IpAddress): void;
   /** Leaves the group and closes; safe to call twice. */
   close(): void;
 }
@@ -83,9 +85,13 @@ export function openRawSocket(options: RawSocketOptions): RawSocket {
     send(packet, destination) {
       attempt(`send to ${destination} on ${name}`, () => addon.send(fd, packet, inetSockaddr(destination, 0)));
     },
+    join: (group) => attempt(`join ${group} on ${name}`, () => join(fd, group as Ipv4Address, index)),
     close: () => watched.close(),
   };
 }
+
+const join = (fd: Descriptor, group: Ipv4Address, index: number): void =>
+  addon.setsockopt(fd, constants.IPPROTO_IP, constants.IP_ADD_MEMBERSHIP, multicastRequest(group, index));
 
 function configure(fd: Descriptor, options: RawSocketOptions): void {
   const { name, index } = options.interface;
@@ -102,7 +108,5 @@ function configure(fd: Descriptor, options: RawSocketOptions): void {
   if (options.receiveBufferBytes !== undefined) {
     addon.setsockopt(fd, constants.SOL_SOCKET, constants.SO_RCVBUF, options.receiveBufferBytes);
   }
-  if (options.multicastGroup !== undefined) {
-    ip(constants.IP_ADD_MEMBERSHIP, multicastRequest(options.multicastGroup, index));
-  }
+  if (options.multicastGroup !== undefined) join(fd, options.multicastGroup, index);
 }

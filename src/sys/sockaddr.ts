@@ -6,7 +6,7 @@
  */
 
 import { ByteWriter } from "../base/bytes.ts";
-import { type IpAddress, type Ipv4Address, ipToBytes, isIpv4 } from "../base/ip.ts";
+import { type IpAddress, type Ipv4Address, type Ipv6Address, ipToBytes, isIpv4 } from "../base/ip.ts";
 import { constants } from "./addon.ts";
 
 /** sockaddr_in or sockaddr_in6, by the address. */
@@ -40,6 +40,10 @@ export const netlinkSockaddr = (): Uint8Array =>
 /** struct ip_mreqn: by interface index, never by address. */
 export const multicastRequest = (group: Ipv4Address, interfaceIndex: number): Uint8Array =>
   new ByteWriter(12).put(ipToBytes(group)).zeros(4).hostU32(interfaceIndex).done();
+
+/** struct ipv6_mreq. */
+export const multicastRequest6 = (group: Ipv6Address, interfaceIndex: number): Uint8Array =>
+  new ByteWriter(20).put(ipToBytes(group)).hostU32(interfaceIndex).done();
 
 /** struct packet_mreq without an address. */
 export const packetMembership = (interfaceIndex: number, type: number): Uint8Array =>

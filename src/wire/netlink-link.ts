@@ -29,6 +29,16 @@ const IFLA_MTU = 4;
 const IFLA_LINK = 5;
 const IFLA_MASTER = 10;
 const IFLA_OPERSTATE = 16;
+const IFLA_LINKINFO = 18;
+const IFLA_IFALIAS = 20;
+const IFLA_AF_SPEC = 26;
+const IFLA_INFO_KIND = 1;
+const IFLA_INFO_DATA = 2;
+const IFLA_MACVLAN_MODE = 1;
+const MACVLAN_MODE_PRIVATE = 1;
+const IFLA_INET6_ADDR_GEN_MODE = 8;
+const IN6_ADDR_GEN_MODE_NONE = 1;
+const AF_INET6 = 10;
 
 export interface LinkMessage {
   /** AF_UNSPEC; AF_BRIDGE (7) when a bridge reports a port, which is not news of the interface itself. */
@@ -123,3 +133,34 @@ export function buildLink(link: LinkMessage): Uint8Array {
 
 /** The payload of a dump request. */
 export const linkDumpRequest = (): Uint8Array => new Uint8Array(16);
+
+/** `alias`: a remark that `ip link` shows (IFLA_IFALIAS); `kind`: "macvlan", "veth" (IFLA_INFO_KIND). */
+export function linkOrigin(link: LinkMessage): {
+  readonly alias: string | undefined;
+  readonly kind: string | undefined;
+} {
+  const found = (attributes: readonly Attribute[], type: number) =>
+    attributes.find((attribute) => attribute.type === type)?.value;
+  const alias = found(link.otherAttributes, IFLA_IFALIAS);
+  const kind = found(
+    parseAttributes(found(link.otherAttributes, IFLA_LINKINFO) ?? new Uint8Array(0)) ?? [],
+    IFLA_INFO_KIND,
+  );
+  return {
+    alias: alias === undefined ? undefined : attributeText(alias),
+    kind: kind === undefined ? undefined : attributeText(kind),
+  };
+}
+
+/** What makes a link of the given ones a macvlan in private mode, without an IPv6 address of its own (ip-link(8)). */
+export function macvlanAttributes(alias: string): readonly Attribute[] {
+  const data = buildAttributes([u32Attribute(IFLA_MACVLAN_MODE, MACVLAN_MODE_PRIVATE)]);
+  const information = [textAttribute(IFLA_INFO_KIND, "macvlan"), { type: IFLA_INFO_DATA, value: data }];
+  const generation = [{ type: IFLA_INET6_ADDR_GEN_MODE, value: Uint8Array.of(IN6_ADDR_GEN_MODE_NONE) }];
+  const inet6 = { type: AF_INET6, value: buildAttributes(generation) };
+  return [
+    { type: IFLA_LINKINFO, value: buildAttributes(information) },
+    { type: IFLA_AF_SPEC, value: buildAttributes([inet6]) },
+    textAttribute(IFLA_IFALIAS, alias),
+  ];
+}

@@ -1,19 +1,36 @@
-/** The sockets that adverts come in and go out by, one an interface. Decides nothing and logs nothing. */
+/**
+ * The sockets that adverts come in and go out by: one an interface and family, whatever the number of virtual routers.
+ *
+ * Decides nothing and logs nothing.
+ */
 
-import type { Ipv4Address } from "../../base/ip.ts";
+import type { IpAddress } from "../../base/ip.ts";
+import { isIpv4 } from "../../base/ip.ts";
 import type { SystemError } from "../../sys/addon.ts";
 import { openRawSocket, type RawSocket } from "../../sys/raw-socket.ts";
+import { openRawSocket6 } from "../../sys/raw-socket-ipv6.ts";
+import { PROTOCOL_VRRP } from "../../wire/ipv4.ts";
 
-const IPPROTO_VRRP = 112;
+export type Family = "ipv4" | "ipv6";
 
 interface OpenSocket {
+  readonly interface: string;
   readonly index: number;
-  readonly group: Ipv4Address;
+  readonly family: Family;
+  readonly groups: Set<IpAddress>;
   readonly socket: RawSocket;
 }
 
+/** Who listens where: several virtual routers may share it. */
+export interface Listening {
+  readonly interface: string;
+  readonly family: Family;
+  /** Multicast groups; none when all of them speak unicast. */
+  readonly groups: readonly IpAddress[];
+}
+
 export interface AdvertHandlers {
-  /** From the IPv4 header on, untrusted. */
+  /** From the IP header on, untrusted. */
   onPacket(interfaceName: string, packet: Uint8Array): void;
   onError(interfaceName: string, error: SystemError): void;
 }
@@ -26,41 +43,66 @@ export class AdvertSockets {
     this.#handlers = handlers;
   }
 
-  /** Interfaces with a socket. */
-  names(): string[] {
-    return [...this.#open.keys()];
+  /** Where there is a socket. */
+  listening(): Listening[] {
+    return this.#open
+      .values()
+      .map(({ interface: name, family, groups }) => ({ interface: name, family, groups: [...groups] }))
+      .toArray();
   }
 
   /**
-   * Joins `group` on the interface, with a new socket when the name has another index or group now.
+   * Joins the groups, with a new socket when the name has another index now or a group is wanted no longer.
    * @returns the new socket's descriptor; undefined when the one that is open will do
    * @throws SystemError
    */
-  open(on: { readonly name: string; readonly index: number }, group: Ipv4Address): number | undefined {
-    const { name, index } = on;
-    const known = this.#open.get(name);
-    if (known?.index === index && known.group === group) return undefined;
-    this.close(name);
-    const socket = openRawSocket({
-      protocol: IPPROTO_VRRP,
-      interface: on,
-      multicastGroup: group,
+  open(wanted: Listening, index: number): number | undefined {
+    const { interface: name, family } = wanted;
+    const key = keyOf(name, family);
+    const known = this.#open.get(key);
+    if (known?.index === index && known.groups.isSubsetOf(new Set(wanted.groups))) {
+      this.#join(known, wanted.groups);
+      return undefined;
+    }
+    this.close(name, family);
+    const socket = (family === "ipv4" ? openRawSocket : openRawSocket6)({
+      protocol: PROTOCOL_VRRP,
+      interface: { name, index },
       onPackets: (packets) => {
         for (const { bytes } of packets) this.#handlers.onPacket(name, bytes);
       },
       onError: (error) => this.#handlers.onError(name, error),
     });
-    this.#open.set(name, { index, group, socket });
+    const open = { interface: name, index, family, groups: new Set<IpAddress>(), socket };
+    this.#open.set(key, open);
+    this.#join(open, wanted.groups);
     return socket.fd;
   }
 
   /** Does nothing without a socket. @throws SystemError */
-  send(name: string, destination: Ipv4Address, packet: Uint8Array): void {
-    this.#open.get(name)?.socket.send(packet, destination);
+  send(name: string, destination: IpAddress, packet: Uint8Array): void {
+    this.#open.get(keyOf(name, isIpv4(destination) ? "ipv4" : "ipv6"))?.socket.send(packet, destination);
   }
 
-  close(name: string): void {
-    this.#open.get(name)?.socket.close();
-    this.#open.delete(name);
+  /** Of one family, or of both. */
+  close(name: string, family?: Family): void {
+    for (const each of family === undefined ? (["ipv4", "ipv6"] as const) : [family]) {
+      this.#open.get(keyOf(name, each))?.socket.close();
+      this.#open.delete(keyOf(name, each));
+    }
+  }
+
+  closeAll(): void {
+    for (const { interface: name } of this.listening()) this.close(name);
+  }
+
+  #join(open: OpenSocket, groups: readonly IpAddress[]): void {
+    for (const group of groups) {
+      if (open.groups.has(group)) continue;
+      open.socket.join(group);
+      open.groups.add(group);
+    }
   }
 }
+
+const keyOf = (name: string, family: Family): string => `${family} ${name}`;

@@ -1,48 +1,64 @@
 /**
- * The host's network as the VRRP machine needs it: what interfaces and addresses do, and adverts, addresses and
- * gratuitous ARP going out.
+ * The host's network as the VRRP machine needs it: what interfaces and addresses do, and adverts, addresses, routes, rules,
+ * gratuitous ARP and neighbour advertisements going out. And what is in place besides the machine: macvlans, static things,
+ * drops for `no_accept`.
  *
  * Only interfaces that the configuration names are reported. An interface that does not exist (yet) is one that is down.
  */
 
-import { type IpAddress, type Ipv4Address, type Ipv6Address, isIpv4 } from "../../base/ip.ts";
-import { after, type Duration, type Instant, inSeconds, seconds } from "../../base/time.ts";
+import { type IpAddress, type Ipv4Address, type Ipv6Address, isIpv4, isIpv6 } from "../../base/ip.ts";
+import type { MacAddress } from "../../base/mac.ts";
+import type { Duration } from "../../base/time.ts";
 import type { VirtualRoute, VirtualRule } from "../../config/model/route.ts";
 import type { VirtualAddress, VrrpConfiguration } from "../../config/model/vrrp.ts";
-import { SystemError } from "../../sys/addon.ts";
+import { addon } from "../../sys/addon.ts";
 import { putAddress, removeAddress } from "../../sys/addresses.ts";
-import { monotonicNow } from "../../sys/clock.ts";
 import { type InterfaceEvent, Interfaces, type NetworkInterface } from "../../sys/interfaces.ts";
 import { Netlink } from "../../sys/netlink.ts";
 import { openPacketSocket, type PacketSocket } from "../../sys/packet-socket.ts";
+import { readSysctl } from "../../sys/sysctl.ts";
 import type { Input, InterfaceReport } from "../../vrrp/messages.ts";
 import { gratuitousArpFrame } from "../../wire/arp.ts";
+import { unsolicitedAdvertisementFrame } from "../../wire/icmpv6.ts";
+import { IFA_F_DADFAILED, IFA_F_TENTATIVE } from "../../wire/netlink-address.ts";
 import type { Log } from "../log/log.ts";
-import { AdvertSockets } from "./advert-sockets.ts";
-
-/** IFA_PROTO of our addresses, the number that RTPROT_KEEPALIVED has for routes: `ip addr` shows who put them there. */
-const ADDRESS_PROTOCOL = 18;
-/** The same failure of the same thing is logged once in this time. */
-const REPEAT_AFTER = seconds(10);
-/** RT_SCOPE_*, linux/rtnetlink.h. */
-const SCOPES = { global: 0, site: 200, link: 253, host: 254, nowhere: 255 } as const;
+import { AdvertPaths } from "./advert-paths.ts";
+import { Complaints } from "./complaints.ts";
+import { DropTable } from "./drop-table.ts";
+import { HostRoutes } from "./host-routes.ts";
+import { virtualAssignment } from "./kernel-requests.ts";
+import { removeLeftovers } from "./leftovers.ts";
+import { Macvlans } from "./macvlans.ts";
+import { othersHere, showOurselves } from "./others-here.ts";
+import { hintAbout, programOfPort } from "./remover.ts";
+import { SavedSettings } from "./saved-settings.ts";
+import { StaticThings } from "./statics.ts";
 
 /** What the machine has been told of an interface. */
 interface Told {
   up: boolean;
-  addresses: readonly Ipv4Address[];
+  addresses: readonly IpAddress[];
 }
 
 export class HostNetwork {
   readonly #log: Log;
   readonly #handle: (input: Input) => void;
+  readonly #complaints: Complaints;
   readonly #netlink = new Netlink();
   readonly #frames: PacketSocket = openPacketSocket();
-  readonly #sockets: AdvertSockets;
+  readonly #self = showOurselves();
+  readonly #interfaces: Interfaces;
+  readonly #settings: SavedSettings;
+  readonly #adverts: AdvertPaths;
+  readonly #macvlans: Macvlans;
+  readonly #routes: HostRoutes;
+  readonly #statics: StaticThings;
+  readonly #drops: DropTable;
   /** By name. Also names that the configuration had before a reload: the machine remembers them too. */
   readonly #told = new Map<string, Told>();
-  readonly #quietUntil = new Map<string, Instant>();
-  readonly #interfaces: Interfaces;
+  /** Virtual addresses that are ours now, by interface and address. */
+  readonly #held = new Map<string, VirtualAddress>();
+  readonly #hinted = new Set<string>();
   #names: ReadonlySet<string>;
   #configuration: VrrpConfiguration;
 
@@ -52,22 +68,38 @@ export class HostNetwork {
     this.#handle = handle;
     this.#configuration = configuration;
     this.#names = namesIn(configuration);
-    this.#sockets = new AdvertSockets({
-      onPacket: (name, packet) => handle({ type: "packet", interface: name, packet: packet.toHex() }),
-      onError: (name, error) => this.#complain(`receive ${name}`, error.message),
-    });
+    this.#complaints = new Complaints(log);
+    this.#settings = new SavedSettings(this.#complaints);
     this.#interfaces = new Interfaces({
       onChange: (event) => this.#changed(event),
-      onError: (error) => this.#complain("netlink", error.message),
+      onError: (error) => this.#complaints.say("netlink", error.message),
     });
+    const interfaceNamed = (name: string) => this.#interfaces.byName(name);
+    const indexOf = (name: string) => interfaceNamed(name)?.index;
+    const shared = { netlink: this.#netlink, complaints: this.#complaints, log, interfaceNamed };
+    this.#adverts = new AdvertPaths({ ...shared, frames: this.#frames, handle });
+    this.#macvlans = new Macvlans({ ...shared, settings: this.#settings });
+    this.#statics = new StaticThings(shared);
+    this.#routes = new HostRoutes({
+      ...{ netlink: this.#netlink, complaints: this.#complaints, indexOf },
+      onLost: (instance, what, port) => handle({ type: "route-lost", instance, what, ...this.#byWhom(port) }),
+    });
+    this.#drops = new DropTable(log);
+    const others = othersHere();
+    if (others.length === 0) removeLeftovers(configuration, this.#names, shared);
+    else log.write("info", `Leaving what an earlier run may have left: ${others.join(", ")} runs here too`);
+    this.#makeMacvlans();
+    this.#statics.apply(configuration.statics);
+    this.#routes.watch(configuration);
+    this.#adverts.prepare(configuration);
     for (const name of this.#names) {
       const found = this.#interfaces.byName(name);
-      this.#told.set(name, { up: found?.up ?? false, addresses: found === undefined ? [] : ipv4Of(found) });
-      if (found !== undefined) this.#listen(found);
+      this.#told.set(name, { up: found?.up ?? false, addresses: found === undefined ? [] : usableOf(found) });
+      if (found !== undefined) this.#equip(found);
     }
   }
 
-  /** Of the whole machine, by index. Changes by itself. */
+  /** All interfaces of the host, by index. Changes by itself. */
   get interfaces(): ReadonlyMap<number, NetworkInterface> {
     return this.#interfaces.interfaces;
   }
@@ -76,13 +108,25 @@ export class HostNetwork {
   reports(): InterfaceReport[] {
     return [...this.#names].flatMap((name) => {
       const found = this.#interfaces.byName(name);
-      return found === undefined ? [] : [{ name, up: found.up, addresses: ipv4Of(found) }];
+      return found === undefined ? [] : [{ name, up: found.up, addresses: usableOf(found) }];
     });
   }
 
   /** Names that the configuration has and the machine has not. */
   missing(): string[] {
     return [...this.#names].filter((name) => this.#interfaces.byName(name) === undefined);
+  }
+
+  /** Puts the drops of `no_accept` in place; before a virtual address of this configuration is. Never rejects. */
+  async guard(configuration: VrrpConfiguration): Promise<void> {
+    await this.#drops.apply(configuration);
+  }
+
+  /** The drops of an earlier run, where this configuration has none. May be left to itself. */
+  async removeOldDrops(): Promise<void> {
+    const { global, instances } = this.#configuration;
+    if (instances.every(({ accept }) => accept) && othersHere().length === 0)
+      await this.#drops.removeLeftover(global.nftables.table);
   }
 
   /**
@@ -92,6 +136,10 @@ export class HostNetwork {
   prepare(configuration: VrrpConfiguration): void {
     this.#configuration = configuration;
     this.#names = namesIn(configuration);
+    this.#makeMacvlans();
+    this.#statics.apply(configuration.statics);
+    this.#routes.watch(configuration);
+    this.#adverts.prepare(configuration);
     for (const name of this.#names) {
       if (!this.#told.has(name)) this.#told.set(name, { up: false, addresses: [] });
       const found = this.#interfaces.byName(name);
@@ -101,74 +149,95 @@ export class HostNetwork {
 
   /** After the machine has taken it. */
   settle(): void {
-    for (const name of this.#sockets.names()) if (this.#groupOf(name) === undefined) this.#sockets.close(name);
+    this.#adverts.settle();
+    this.#macvlans.retire();
   }
 
   /** A whole IP packet, to a multicast group or, by the routing table, to a unicast peer. */
   sendAdvert(interfaceName: string, destination: IpAddress, packet: Uint8Array): void {
     // Nobody would hear it; the kernel refuses or drops it.
     if (this.#told.get(interfaceName)?.up !== true) return;
-    if (!isIpv4(destination)) return;
-    this.#try(`send an advert on ${interfaceName}`, () => this.#sockets.send(interfaceName, destination, packet));
+    this.#adverts.send(interfaceName, destination, packet);
   }
 
   /** Adds the address, or lengthens its life. */
   holdAddress(address: VirtualAddress, lifetime: Duration): void {
     const found = this.#interfaces.byName(address.interface);
     if (found === undefined) {
-      this.#complain(address.address, `${address.address}: no interface ${address.interface}`);
+      this.#complaints.say(address.address, `${address.address}: no interface ${address.interface}`);
       return;
     }
-    this.#try(`hold ${address.address}`, () =>
-      putAddress(this.#netlink, {
-        interfaceIndex: found.index,
-        address: address.address,
-        prefixLength: address.prefixLength,
-        label: address.label,
-        broadcast: address.broadcast,
-        scope: typeof address.scope === "number" ? address.scope : SCOPES[address.scope],
-        validLifetime: Math.ceil(inSeconds(lifetime)),
-        protocol: ADDRESS_PROTOCOL,
-      }),
+    this.#held.set(heldKey(address), address);
+    this.#complaints.try(`hold ${address.address}`, () =>
+      putAddress(this.#netlink, virtualAssignment(address, found.index, lifetime)),
     );
   }
 
   dropAddress(address: VirtualAddress): void {
+    this.#held.delete(heldKey(address));
     const found = this.#interfaces.byName(address.interface);
     if (found === undefined) return;
-    const { prefixLength } = address;
-    this.#try(`remove ${address.address}`, () =>
-      removeAddress(this.#netlink, { interfaceIndex: found.index, address: address.address, prefixLength }),
+    const { address: ip, prefixLength, peer } = address;
+    this.#complaints.try(
+      `remove ${ip}`,
+      () => void removeAddress(this.#netlink, { interfaceIndex: found.index, address: ip, prefixLength, peer }),
     );
   }
 
   sendGratuitousArp(interfaceName: string, address: Ipv4Address): void {
-    const found = this.#interfaces.byName(interfaceName);
-    const mac = found?.mac;
-    if (found === undefined || mac === undefined) return;
-    this.#try(`send gratuitous ARP on ${interfaceName}`, () =>
-      this.#frames.send(gratuitousArpFrame(mac, address), found.index),
-    );
+    this.#sendFrame("gratuitous ARP", interfaceName, (mac) => gratuitousArpFrame(mac, address));
   }
 
   /** One unsolicited neighbour advertisement: the same for IPv6. */
-  sendNeighbourAdvertisement(_interfaceName: string, _address: Ipv6Address): void {}
+  sendNeighbourAdvertisement(interfaceName: string, address: Ipv6Address): void {
+    const isRouter = readSysctl(`net/ipv6/conf/${interfaceName}/forwarding`) === "1";
+    this.#sendFrame("a neighbour advertisement", interfaceName, (mac) =>
+      unsolicitedAdvertisementFrame(mac, address, isRouter),
+    );
+  }
 
-  /** Replaces what differs. `route-lost` is handed in when somebody else takes it away, until it is removed here. */
-  addRoute(_instance: string, _route: VirtualRoute): void {}
+  /** `route-lost` is handed in when somebody else takes it away. */
+  addRoute(instance: string, route: VirtualRoute): void {
+    this.#routes.addRoute(instance, route);
+  }
 
   /** No error when it is not there; leaves a route of the same kind that somebody else made. */
-  removeRoute(_instance: string, _route: VirtualRoute): void {}
+  removeRoute(instance: string, route: VirtualRoute): void {
+    this.#routes.removeRoute(instance, route);
+  }
 
-  addRule(_instance: string, _rule: VirtualRule): void {}
+  addRule(instance: string, rule: VirtualRule): void {
+    this.#routes.addRule(instance, rule);
+  }
 
-  removeRule(_instance: string, _rule: VirtualRule): void {}
+  removeRule(instance: string, rule: VirtualRule): void {
+    this.#routes.removeRule(instance, rule);
+  }
 
-  close(): void {
-    for (const name of this.#sockets.names()) this.#sockets.close(name);
-    this.#frames.close();
+  /** Takes away all that is there besides the machine's addresses, routes and rules. */
+  async close(): Promise<void> {
+    this.#adverts.close();
+    this.#routes.close();
     this.#interfaces.close();
+    this.#statics.close();
+    this.#macvlans.close();
+    this.#settings.restore();
+    this.#frames.close();
     this.#netlink.close();
+    addon.close(this.#self);
+    await this.#drops.remove();
+  }
+
+  #makeMacvlans(): void {
+    if (!this.#macvlans.prepare(this.#configuration)) return;
+    this.#complaints.try("look at the macvlans", () => this.#interfaces.refresh());
+  }
+
+  #sendFrame(what: string, interfaceName: string, build: (mac: MacAddress) => Uint8Array): void {
+    const found = this.#interfaces.byName(interfaceName);
+    const mac = found?.mac;
+    if (found === undefined || mac === undefined) return;
+    this.#complaints.try(`send ${what} on ${interfaceName}`, () => this.#frames.send(build(mac), found.index));
   }
 
   #changed(event: InterfaceEvent): void {
@@ -177,14 +246,20 @@ export class HostNetwork {
       case "link":
         if (event.previous !== undefined && event.previous.name !== found.name) this.#vanishes(event.previous.name);
         this.#appears(found);
+        if (event.previous?.up !== found.up) this.#statics.restore(found);
+        if (event.previous?.mac !== undefined && event.previous.mac !== found.mac) this.#announceAgain(found.name);
         break;
       case "link-removed":
         this.#vanishes(found.name);
         break;
       case "address":
-      case "address-removed":
-        this.#tell(found.name, { up: this.#told.get(found.name)?.up ?? false, addresses: ipv4Of(found) });
+        this.#tell(found.name, { up: this.#told.get(found.name)?.up ?? false, addresses: usableOf(found) });
         break;
+      case "address-removed": {
+        const told = { up: this.#told.get(found.name)?.up ?? false, addresses: usableOf(found) };
+        this.#tell(found.name, told, event.port);
+        break;
+      }
       default:
         event satisfies never;
     }
@@ -192,72 +267,80 @@ export class HostNetwork {
 
   /** Is there, under this name, as it is now. */
   #appears(found: NetworkInterface): void {
-    if (this.#names.has(found.name)) this.#listen(found);
-    this.#tell(found.name, { up: found.up, addresses: ipv4Of(found) });
+    if (this.#names.has(found.name)) {
+      this.#macvlans.baseAppeared(found.name);
+      this.#equip(found);
+    }
+    this.#tell(found.name, { up: found.up, addresses: usableOf(found) });
+  }
+
+  #equip(found: NetworkInterface): void {
+    this.#adverts.listen(found);
+    if (this.#configuration.instances.some((one) => one.promoteSecondaries && one.interface === found.name))
+      this.#settings.set(`net/ipv4/conf/${found.name}/promote_secondaries`, "1");
   }
 
   /** Removed, or called otherwise from now on. */
   #vanishes(name: string): void {
-    this.#sockets.close(name);
+    this.#adverts.vanished(name);
+    this.#macvlans.vanished(name);
     this.#tell(name, { up: false, addresses: [] });
   }
 
+  /** Others know our virtual addresses by a hardware address that is no longer there. */
+  #announceAgain(name: string): void {
+    for (const { address, interface: where } of this.#held.values()) {
+      if (where !== name) continue;
+      if (isIpv4(address)) this.sendGratuitousArp(name, address);
+      if (isIpv6(address)) this.sendNeighbourAdvertisement(name, address);
+    }
+  }
+
   /** Hands in what is new: a refreshed lifetime is news to the kernel's listeners, and none to the machine. */
-  #tell(name: string, now: Told): void {
+  #tell(name: string, now: Told, port = 0): void {
     const before = this.#told.get(name);
     if (before === undefined) return;
     this.#told.set(name, now);
     // A machine that is told first that the interface is down does not wonder where its addresses have gone.
     if (before.up && !now.up) this.#handle({ type: "link", interface: name, up: false });
-    for (const address of before.addresses.filter((one) => !now.addresses.includes(one)))
-      this.#handle({ type: "address", interface: name, address, present: false });
-    for (const address of now.addresses.filter((one) => !before.addresses.includes(one)))
+    const [old, current] = [new Set(before.addresses), new Set(now.addresses)];
+    for (const address of old.difference(current)) {
+      const by = this.#held.has(heldKey({ address, interface: name })) ? this.#byWhom(port) : {};
+      this.#handle({ type: "address", interface: name, address, present: false, ...by });
+    }
+    for (const address of current.difference(old))
       this.#handle({ type: "address", interface: name, address, present: true });
     if (!before.up && now.up) this.#handle({ type: "link", interface: name, up: true });
   }
 
-  #listen(found: NetworkInterface): void {
-    const group = this.#groupOf(found.name);
-    if (group === undefined) return;
-    this.#try(`listen for adverts on ${found.name}`, () => {
-      const fd = this.#sockets.open(found, group);
-      if (fd === undefined) return;
-      const where = `ifindex(${String(found.index).padStart(3)}), family(IPv4), proto(112), fd(${fd}) multicast`;
-      this.#log.write("info", `VRRP sockpool: [${where}, address(${group})]`);
-    });
-  }
-
-  /** The group that instances on this interface speak to; undefined when there is none. */
-  #groupOf(name: string): Ipv4Address | undefined {
-    return this.#configuration.instances.some((one) => one.interface === name)
-      ? this.#configuration.global.mcastGroup4
-      : undefined;
-  }
-
-  #try(what: string, work: () => void): void {
-    try {
-      work();
-    } catch (error) {
-      if (!(error instanceof SystemError)) throw error;
-      this.#complain(`${what} ${error.code}`, error.message);
-    }
-  }
-
-  #complain(key: string, message: string): void {
-    const now = monotonicNow();
-    if (now < (this.#quietUntil.get(key) ?? now)) return;
-    this.#quietUntil.set(key, after(now, REPEAT_AFTER));
-    this.#log.write("err", message);
+  /** Who did it, if it was not this process and can be told; and how to keep it from doing so, once. */
+  #byWhom(port: number): { by?: string } {
+    const by = port === this.#netlink.port ? undefined : programOfPort(port);
+    if (by === undefined) return {};
+    const hint = hintAbout(by);
+    if (hint !== undefined && !this.#hinted.has(by)) this.#log.write("warning", `${by} took something away: ${hint}`);
+    this.#hinted.add(by);
+    return { by };
   }
 }
 
 function namesIn(configuration: VrrpConfiguration): Set<string> {
-  const tracked = [...configuration.instances, ...configuration.syncGroups].flatMap((one) => one.trackInterfaces);
-  const addresses = configuration.instances.flatMap((one) => [...one.virtualAddresses, ...one.excludedAddresses]);
-  return new Set([...configuration.instances, ...tracked, ...addresses].map((one) => one.interface));
+  const { instances, syncGroups, statics } = configuration;
+  const tracked = [...instances, ...syncGroups].flatMap((one) => one.trackInterfaces);
+  const addresses = instances.flatMap((one) => [...one.virtualAddresses, ...one.excludedAddresses]);
+  const macvlans = instances.flatMap(({ vmac }) => vmac ?? []);
+  return new Set(
+    [...instances, ...macvlans, ...tracked, ...addresses, ...statics.addresses].map((one) => one.interface),
+  );
 }
 
+const heldKey = ({ address, interface: name }: Pick<VirtualAddress, "address" | "interface">): string =>
+  `${name} ${address}`;
+
+/** Not those that another host may have: duplicate address detection runs, or has found one. */
+const UNUSABLE = IFA_F_TENTATIVE | IFA_F_DADFAILED;
+
 /** Each once, also when the interface has it with several prefix lengths. */
-const ipv4Of = (found: NetworkInterface): Ipv4Address[] => [
-  ...new Set(found.addresses.map((one) => one.address).filter(isIpv4)),
+const usableOf = (found: NetworkInterface): IpAddress[] => [
+  ...new Set(found.addresses.filter(({ flags }) => (flags & UNUSABLE) === 0).map((one) => one.address)),
 ];

@@ -1,0 +1,133 @@
+/**
+ * Ways of adverts: raw sockets of the interfaces, and whole frames for virtual routers with an own MAC address.
+ *
+ * Such a router hears adverts by the socket of the base interface, which sees all of them. So its macvlan joins no group, and
+ * no IGMP or MLD report makes a switch believe that the virtual MAC address is at a backup.
+ */
+
+import { type IpAddress, ipToBytes, isIpv4 } from "../../base/ip.ts";
+import { type MacAddress, macFromBytes } from "../../base/mac.ts";
+import type { VrrpConfiguration, VrrpInstance } from "../../config/model/vrrp.ts";
+import type { NetworkInterface } from "../../sys/interfaces.ts";
+import type { PacketSocket } from "../../sys/packet-socket.ts";
+import type { Input } from "../../vrrp/messages.ts";
+import { ETHERTYPE_IPV4, ETHERTYPE_IPV6, encodeEthernet } from "../../wire/ethernet.ts";
+import type { Log } from "../log/log.ts";
+import { AdvertSockets, type Family, type Listening } from "./advert-sockets.ts";
+import type { Complaints } from "./complaints.ts";
+
+export interface AdvertPathsOptions {
+  readonly log: Log;
+  readonly complaints: Complaints;
+  readonly frames: PacketSocket;
+  readonly interfaceNamed: (name: string) => NetworkInterface | undefined;
+  readonly handle: (input: Input) => void;
+}
+
+export class AdvertPaths {
+  readonly #options: AdvertPathsOptions;
+  readonly #sockets: AdvertSockets;
+  /** By base interface. */
+  #wanted = new Map<string, Listening[]>();
+  /** The macvlan by family, base interface and virtual router id. */
+  #macvlans = new Map<string, string>();
+  /** The base by macvlan. */
+  readonly #bases = new Map<string, string>();
+
+  constructor(options: AdvertPathsOptions) {
+    this.#options = options;
+    this.#sockets = new AdvertSockets({
+      onPacket: (name, packet) =>
+        options.handle({ type: "packet", interface: this.#receiver(name, packet), packet: packet.toHex() }),
+      onError: (name, error) => options.complaints.say(`receive ${name}`, error.message),
+    });
+  }
+
+  /** `listen` does as this configuration says from now on. What only the one before needs stays until `settle`. */
+  prepare({ instances }: VrrpConfiguration): void {
+    this.#wanted = wantedBy(instances);
+    this.#macvlans = new Map();
+    for (const instance of instances) {
+      const { vmac, family, interface: base, virtualRouterId } = instance;
+      if (vmac === undefined || vmac.transmitOnBase) continue;
+      this.#macvlans.set(`${family} ${base} ${virtualRouterId}`, vmac.interface);
+      this.#bases.set(vmac.interface, base);
+    }
+  }
+
+  settle(): void {
+    for (const { interface: name, family } of this.#sockets.listening()) {
+      if (!(this.#wanted.get(name) ?? []).some((one) => one.family === family)) this.#sockets.close(name, family);
+    }
+    const macvlans = new Set(this.#macvlans.values());
+    for (const name of this.#bases.keys()) if (!macvlans.has(name)) this.#bases.delete(name);
+  }
+
+  listen(found: NetworkInterface): void {
+    for (const wanted of this.#wanted.get(found.name) ?? []) {
+      this.#options.complaints.try(`listen for adverts on ${found.name}`, () => {
+        const fd = this.#sockets.open(wanted, found.index);
+        if (fd === undefined) return;
+        const family = wanted.family === "ipv4" ? "IPv4" : "IPv6";
+        const how = wanted.groups.length === 0 ? "unicast" : `multicast, address(${wanted.groups.join(",")})`;
+        const where = `ifindex(${String(found.index).padStart(3)}), family(${family}), proto(112), fd(${fd})`;
+        this.#options.log.write("info", `VRRP sockpool: [${where} ${how}]`);
+      });
+    }
+  }
+
+  vanished(name: string): void {
+    this.#sockets.close(name);
+  }
+
+  send(name: string, destination: IpAddress, packet: Uint8Array): void {
+    const base = this.#bases.get(name);
+    this.#options.complaints.try(`send an advert on ${name}`, () => {
+      const group = multicastMac(destination);
+      if (base === undefined) this.#sockets.send(name, destination, packet);
+      else if (group === undefined) this.#sockets.send(base, destination, packet);
+      else this.#sendFrame(name, group, packet);
+    });
+  }
+
+  close(): void {
+    this.#sockets.closeAll();
+  }
+
+  #sendFrame(name: string, destination: MacAddress, payload: Uint8Array): void {
+    const found = this.#options.interfaceNamed(name);
+    if (found?.mac === undefined) return;
+    const etherType = (payload[0] ?? 0) >> 4 === 4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6;
+    this.#options.frames.send(encodeEthernet({ destination, source: found.mac, etherType, payload }), found.index);
+  }
+
+  /** The interface where the router hears it: its macvlan, or the one where it came in. */
+  #receiver(name: string, packet: Uint8Array): string {
+    if (this.#macvlans.size === 0) return name;
+    const first = packet[0] ?? 0;
+    const isV4 = first >> 4 === 4;
+    const virtualRouterId = packet[(isV4 ? (first & 0x0f) * 4 : 40) + 1] ?? 0;
+    return this.#macvlans.get(`${isV4 ? "ipv4" : "ipv6"} ${name} ${virtualRouterId}`) ?? name;
+  }
+}
+
+function wantedBy(instances: readonly VrrpInstance[]): Map<string, Listening[]> {
+  const wanted = new Map<string, { interface: string; family: Family; groups: IpAddress[] }[]>();
+  for (const { interface: name, family, unicastPeers, multicastGroup } of instances) {
+    const here = wanted.getOrInsertComputed(name, () => []);
+    const listening = here.find((one) => one.family === family) ?? { interface: name, family, groups: [] };
+    if (!here.includes(listening)) here.push(listening);
+    if (unicastPeers === undefined && !listening.groups.includes(multicastGroup)) listening.groups.push(multicastGroup);
+  }
+  return wanted;
+}
+
+/** RFC 1112 §6.4, RFC 2464 §7; undefined for a unicast address. */
+function multicastMac(address: IpAddress): MacAddress | undefined {
+  const bytes = ipToBytes(address);
+  if (isIpv4(address)) {
+    const [a = 0, b = 0, c = 0, d = 0] = bytes;
+    return a >> 4 === 0xe ? macFromBytes(Uint8Array.of(1, 0, 0x5e, b & 0x7f, c, d)) : undefined;
+  }
+  return bytes[0] === 0xff ? macFromBytes(Uint8Array.of(0x33, 0x33, ...bytes.subarray(12))) : undefined;
+}

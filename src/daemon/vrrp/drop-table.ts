@@ -1,0 +1,108 @@
+/**
+ * `no_accept`: packets to and from the virtual addresses of such routers are dropped, but for neighbour discovery
+ * (RFC 9568 §6.1, Accept_Mode). One nftables table a family, in the shape of keepalived 2.2.7's; all its virtual addresses
+ * are in it from the start, so that nothing has to be changed when a router becomes master.
+ */
+
+import { type IpAddress, isIpv4, parseIpPrefix, prefixContains } from "../../base/ip.ts";
+import type { VrrpConfiguration } from "../../config/model/vrrp.ts";
+import { nft } from "../../sys/nft.ts";
+import type { Log } from "../log/log.ts";
+
+const LINK_LOCAL = parseIpPrefix("fe80::/10");
+
+export class DropTable {
+  readonly #log: Log;
+  /** What is in place: the table and its script. */
+  #current: { readonly table: string; readonly script: string } | undefined;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /** One transaction: what was dropped before and still is, is dropped all the while. */
+  async apply(configuration: VrrpConfiguration): Promise<void> {
+    const { table } = configuration.global.nftables;
+    const script = dropScript(configuration);
+    if (script === undefined) return this.remove();
+    if (this.#current?.script === script) return;
+    const gone = this.#current === undefined || this.#current.table === table ? "" : removal(this.#current.table);
+    const outcome = await nft(gone + removal(table) + script);
+    if (outcome.type === "done") {
+      this.#current = { table, script };
+      return;
+    }
+    const names = configuration.instances.flatMap(({ accept, name }) => (accept ? [] : name)).join(", ");
+    const why = outcome.type === "missing" ? "there is no nft on this machine (package nftables)" : outcome.message;
+    this.#log.write("err", `Traffic to the virtual addresses of ${names} is not dropped (no_accept): ${why}`);
+  }
+
+  /** Of an earlier run, when this configuration has none itself. */
+  async removeLeftover(table: string): Promise<void> {
+    const listed = await nft("", ["list", "tables"]);
+    if (listed.type !== "done" || !new RegExp(`^table ip6? ${table}$`, "m").test(listed.output)) return;
+    this.#log.write("info", `Removing the nftables table ${table}, which an earlier run has left`);
+    await nft(removal(table));
+  }
+
+  async remove(): Promise<void> {
+    if (this.#current === undefined) return;
+    const { table } = this.#current;
+    this.#current = undefined;
+    const outcome = await nft(removal(table));
+    if (outcome.type === "refused")
+      this.#log.write("err", `cannot remove the nftables table ${table}: ${outcome.message}`);
+  }
+}
+
+/** No error when there is none: it is made first. */
+const removal = (table: string): string =>
+  ["ip", "ip6"].map((family) => `add table ${family} ${table}\ndelete table ${family} ${table}\n`).join("");
+
+/** The tables; undefined when nothing is to be dropped. */
+export function dropScript({ global, instances }: VrrpConfiguration): string | undefined {
+  const { table, priority } = global.nftables;
+  const dropped = instances
+    .filter(({ accept }) => !accept)
+    .flatMap(({ virtualAddresses, excludedAddresses }) => [...virtualAddresses, ...excludedAddresses]);
+  const ipv4 = dropped.filter(({ address }) => isIpv4(address));
+  const ipv6 = dropped.filter(({ address }) => !isIpv4(address));
+  if (dropped.length === 0) return undefined;
+  const hook = (name: string) => `type filter hook ${name} priority ${priority}; policy accept;`;
+  const tables: string[] = [];
+  if (ipv4.length > 0) {
+    tables.push(`table ip ${table} {
+  set vips { type ipv4_addr; ${elements(ipv4.map(({ address }) => address))} }
+  chain in { ${hook("input")} ip daddr @vips drop; }
+  chain out { ${hook("output")} ip saddr @vips drop; }
+}
+`);
+  }
+  if (ipv6.length > 0) {
+    const local = ipv6.filter(({ address }) => isLinkLocal(address));
+    const others = ipv6.filter(({ address }) => !isLinkLocal(address));
+    tables.push(`table ip6 ${table} {
+  set vips { type ipv6_addr; ${elements(others.map(({ address }) => address))} }
+  set vips_link_local { type ipv6_addr . ifname; ${elements(local.map(({ address, interface: name }) => `${address} . "${name}"`))} }
+  chain in {
+    ${hook("input")}
+    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
+    ip6 daddr . iifname @vips_link_local drop
+    ip6 daddr @vips drop
+  }
+  chain out {
+    ${hook("output")}
+    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
+    ip6 saddr . oifname @vips_link_local drop
+    ip6 saddr @vips drop
+  }
+}
+`);
+  }
+  return tables.join("");
+}
+
+const elements = (list: readonly string[]): string =>
+  list.length === 0 ? "" : `elements = { ${[...new Set(list)].join(", ")} }`;
+
+const isLinkLocal = (address: IpAddress): boolean => LINK_LOCAL !== undefined && prefixContains(LINK_LOCAL, address);

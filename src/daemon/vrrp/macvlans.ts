@@ -1,0 +1,177 @@
+/**
+ * The macvlan of every virtual router with `use_vmac`: made before the router needs it and whenever its base interface
+ * appears, removed at the end, with the kernel's settings that it needs and those of before put back.
+ *
+ * The settings are the ones that keepalived 2.2.7 makes. A remark on the macvlan (its alias) names the settings of the base
+ * as they were, so that the next run can put them back after a death.
+ */
+
+import type { MacAddress } from "../../base/mac.ts";
+import type { VrrpConfiguration, VrrpInstance } from "../../config/model/vrrp.ts";
+import type { NetworkInterface } from "../../sys/interfaces.ts";
+import { addMacvlan, removeLink, setLinkUp } from "../../sys/macvlan.ts";
+import type { Netlink } from "../../sys/netlink.ts";
+import { readSysctl, sysctlsBelow, writeSysctl } from "../../sys/sysctl.ts";
+import type { Log } from "../log/log.ts";
+import type { Complaints } from "./complaints.ts";
+import type { SavedSettings } from "./saved-settings.ts";
+
+export interface MacvlansOptions {
+  readonly netlink: Netlink;
+  readonly log: Log;
+  readonly complaints: Complaints;
+  readonly settings: SavedSettings;
+  readonly interfaceNamed: (name: string) => NetworkInterface | undefined;
+}
+
+const ALIAS = "evenkeel";
+
+export class Macvlans {
+  readonly #options: MacvlansOptions;
+  /** By name, those that this process made, with the index of their base. */
+  readonly #made = new Map<string, { readonly baseIndex: number; readonly mac: MacAddress }>();
+  #instances: readonly VrrpInstance[] = [];
+
+  constructor(options: MacvlansOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Makes what this configuration needs and what can be made. `retire` removes what it does not need.
+   * @returns whether there are new ones
+   */
+  prepare(configuration: VrrpConfiguration): boolean {
+    const before = new Map(this.#made);
+    this.#instances = configuration.instances.filter(({ vmac }) => vmac !== undefined);
+    for (const instance of this.#instances) this.#ensure(instance);
+    return this.#made.entries().some(([name, made]) => before.get(name) !== made);
+  }
+
+  retire(): void {
+    const wanted = new Set(this.#instances.map(({ vmac }) => vmac?.interface));
+    for (const name of this.#made.keys()) if (!wanted.has(name)) this.#remove(name);
+  }
+
+  /** It has come, or is switched on. */
+  baseAppeared(name: string): void {
+    for (const instance of this.#instances) if (instance.interface === name) this.#ensure(instance);
+  }
+
+  /** With its base, by whoever. */
+  vanished(name: string): void {
+    this.#made.delete(name);
+  }
+
+  close(): void {
+    for (const name of [...this.#made.keys()]) this.#remove(name);
+  }
+
+  #ensure(instance: VrrpInstance): void {
+    const { vmac, interface: baseName } = instance;
+    const { netlink, log, complaints, interfaceNamed } = this.#options;
+    const base = interfaceNamed(baseName);
+    if (vmac === undefined || base === undefined) return;
+    const name = vmac.interface;
+    const mac = vmac.mac ?? virtualMac(instance);
+    const made = this.#made.get(name);
+    if (made?.baseIndex === base.index && made.mac === mac) {
+      // The kernel has taken it down with its base.
+      if (base.up && interfaceNamed(name)?.up === false) complaints.try(`up ${name}`, () => setLinkUp(netlink, name));
+      return;
+    }
+    const before = interfaceNamed(name);
+    if (made !== undefined) this.#remove(name);
+    else if (before !== undefined && !this.#removeLeftover(before, base, mac)) return;
+    const alias = this.#prepareBase(instance);
+    const isMade = complaints.try(`make ${name}`, () =>
+      addMacvlan(netlink, { name, mac, baseIndex: base.index, alias }),
+    );
+    if (!isMade) return;
+    this.#made.set(name, { baseIndex: base.index, mac });
+    for (const [path, value] of ownSettings(instance.family, name)) {
+      const problem = readSysctl(path) === undefined ? undefined : writeSysctl(path, value);
+      if (problem !== undefined) complaints.say(path, problem, "warning");
+    }
+    complaints.try(`up ${name}`, () => setLinkUp(netlink, name));
+    log.write("info", `(${instance.name}): Success creating VMAC interface ${name}`);
+  }
+
+  /** False when it is somebody else's. */
+  #removeLeftover(found: NetworkInterface, base: NetworkInterface, mac: MacAddress): boolean {
+    const { complaints, log, netlink } = this.#options;
+    const isOurs = found.alias?.startsWith(ALIAS) === true || (found.lowerIndex === base.index && found.mac === mac);
+    if (found.kind !== "macvlan" || !isOurs) {
+      complaints.say(found.name, `${found.name} exists and is no macvlan of ours: it is left as it is`);
+      return false;
+    }
+    log.write("info", `Removing ${found.name}, which an earlier run has left`);
+    for (const [path, value] of settingsIn(found.alias ?? "")) writeSysctl(path, value);
+    return complaints.try(`remove ${found.name}`, () => void removeLink(netlink, found.name));
+  }
+
+  /** IPv4: the base must not answer for the macvlan's addresses, nor the kernel refuse what comes in by the macvlan. */
+  #prepareBase({ interface: base, family }: VrrpInstance): string {
+    if (family !== "ipv4") return ALIAS;
+    const { settings } = this.#options;
+    const paths = ["arp_ignore", "arp_filter"].map((name) => `net/ipv4/conf/${base}/${name}`);
+    for (const path of paths) settings.set(path, "1");
+    this.#allowReturnByAnotherInterface();
+    return [ALIAS, ...paths.map((path) => `${path}=${settings.before(path) ?? ""}`)].join(" ");
+  }
+
+  /**
+   * The way back to a client leads over the base. The stricter of an interface's rp_filter and that of "all" counts, so that
+   * of "all" has to go down to each interface.
+   */
+  #allowReturnByAnotherInterface(): void {
+    const { settings, log } = this.#options;
+    const all = "net/ipv4/conf/all/rp_filter";
+    const strictness = readSysctl(all);
+    if (strictness === undefined || strictness === "0") return;
+    for (const name of sysctlsBelow("net/ipv4/conf")) {
+      const path = `net/ipv4/conf/${name}/rp_filter`;
+      if (name === "all" || this.#made.has(name) || Number(readSysctl(path)) >= Number(strictness)) continue;
+      settings.set(path, strictness);
+    }
+    settings.set(all, "0");
+    log.write("info", `NOTICE: setting sysctl net.ipv4.conf.all.rp_filter from ${strictness} to 0`);
+  }
+
+  #remove(name: string): void {
+    const { netlink, log, complaints } = this.#options;
+    this.#made.delete(name);
+    const isRemoved = complaints.try(`remove ${name}`, () => void removeLink(netlink, name));
+    if (isRemoved) log.write("info", `Success removing VMAC interface ${name}`);
+  }
+}
+
+/** RFC 9568 §7.3. */
+export function virtualMac({ family, virtualRouterId }: Pick<VrrpInstance, "family" | "virtualRouterId">): MacAddress {
+  const last = virtualRouterId.toString(16).padStart(2, "0");
+  return `00:00:5e:00:0${family === "ipv4" ? 1 : 2}:${last}` as MacAddress;
+}
+
+function ownSettings(family: "ipv4" | "ipv6", name: string): [path: string, value: string][] {
+  const [ipv4, ipv6] = [`net/ipv4/conf/${name}`, `net/ipv6/conf/${name}`];
+  if (family === "ipv4") {
+    return [
+      [`${ipv4}/arp_ignore`, "1"],
+      [`${ipv4}/accept_local`, "1"],
+      [`${ipv4}/rp_filter`, "0"],
+      [`${ipv4}/promote_secondaries`, "1"],
+      [`${ipv6}/disable_ipv6`, "1"],
+    ];
+  }
+  return [
+    [`${ipv6}/disable_ipv6`, "0"],
+    [`${ipv6}/accept_ra`, "0"],
+    [`${ipv6}/autoconf`, "0"],
+    [`${ipv6}/router_solicitations`, "0"],
+  ];
+}
+
+/** Those of the base that an alias remembers; nothing else may be set by it. */
+const settingsIn = (alias: string): [path: string, value: string][] =>
+  [...alias.matchAll(/(net\/ipv4\/conf\/[^/ ]{1,15}\/arp_(?:ignore|filter))=([0-9])(?= |$)/g)].flatMap(
+    ([, path, value]): [string, string][] => (path === undefined || value === undefined ? [] : [[path, value]]),
+  );

@@ -1,0 +1,106 @@
+/**
+ * `static_ipaddress`, `static_routes` and `static_rules`: there as long as the daemon runs, put back when their interface
+ * comes back. What was there before it started is left there when it ends.
+ */
+
+import type { VirtualRoute } from "../../config/model/route.ts";
+import type { VirtualAddress, VrrpConfiguration } from "../../config/model/vrrp.ts";
+import { putAddress, removeAddress } from "../../sys/addresses.ts";
+import type { NetworkInterface } from "../../sys/interfaces.ts";
+import type { Netlink } from "../../sys/netlink.ts";
+import { addRule, removeRule } from "../../sys/policy-rules.ts";
+import { putRoute, removeRoute } from "../../sys/routes.ts";
+import type { Complaints } from "./complaints.ts";
+import { OUR_PROTOCOL, routeMessage, ruleMessage, staticAssignment } from "./kernel-requests.ts";
+
+type Statics = VrrpConfiguration["statics"];
+
+export interface StaticsOptions {
+  readonly netlink: Netlink;
+  readonly complaints: Complaints;
+  readonly interfaceNamed: (name: string) => NetworkInterface | undefined;
+}
+
+export class StaticThings {
+  readonly #options: StaticsOptions;
+  #statics: Statics = { addresses: [], routes: [], rules: [] };
+
+  constructor(options: StaticsOptions) {
+    this.#options = options;
+  }
+
+  /** Puts these in place and takes away those of before that are not among them. */
+  apply(statics: Statics): void {
+    const before = this.#statics;
+    this.#statics = statics;
+    this.#remove({
+      addresses: without(before.addresses, statics.addresses),
+      routes: without(before.routes, statics.routes),
+      rules: without(before.rules, statics.rules),
+    });
+    for (const address of without(statics.addresses, before.addresses)) this.#addAddress(address);
+    for (const route of without(statics.routes, before.routes)) this.#addRoute(route);
+    const { netlink, complaints } = this.#options;
+    for (const rule of without(statics.rules, before.rules))
+      complaints.try(`static rule ${rule.written}`, () => void addRule(netlink, ruleMessage(rule)));
+  }
+
+  /** The interface has come (back), or up: what was on it is gone. Routes may also need it as the way to their gateway. */
+  restore(found: NetworkInterface): void {
+    for (const address of this.#statics.addresses) if (address.interface === found.name) this.#addAddress(address);
+    if (!found.up) return;
+    for (const route of this.#statics.routes) {
+      const named = [route, ...route.nextHops].flatMap((one) => one.interface ?? []);
+      if (named.length === 0 || named.includes(found.name)) this.#addRoute(route);
+    }
+  }
+
+  close(): void {
+    this.#remove(this.#statics);
+    this.#statics = { addresses: [], routes: [], rules: [] };
+  }
+
+  #addAddress(address: VirtualAddress): void {
+    const { netlink, complaints } = this.#options;
+    const found = this.#options.interfaceNamed(address.interface);
+    // It is put there when the interface comes; one that is there already may be somebody else's.
+    if (found === undefined || holds(found, address) !== undefined) return;
+    complaints.try(`static ${address.address}`, () => putAddress(netlink, staticAssignment(address, found.index)));
+  }
+
+  #addRoute(route: VirtualRoute): void {
+    const { netlink, complaints, interfaceNamed } = this.#options;
+    const message = routeMessage(route, (name) => interfaceNamed(name)?.index);
+    if (message === undefined) return;
+    complaints.try(`static route ${route.written}`, () => putRoute(netlink, message, route.written));
+  }
+
+  #remove({ addresses, routes, rules }: Statics): void {
+    const { netlink, complaints, interfaceNamed } = this.#options;
+    for (const rule of rules)
+      complaints.try(`no static rule ${rule.written}`, () => void removeRule(netlink, ruleMessage(rule)));
+    for (const route of routes) {
+      const message = routeMessage(route, (name) => interfaceNamed(name)?.index);
+      if (message === undefined) continue;
+      complaints.try(`no static route ${route.written}`, () => void removeRoute(netlink, message, route.written));
+    }
+    for (const address of addresses) {
+      const found = interfaceNamed(address.interface);
+      const there = found === undefined ? undefined : holds(found, address);
+      // Kernels before 5.18 do not say whose it is.
+      if (found === undefined || (there?.protocol ?? OUR_PROTOCOL) !== OUR_PROTOCOL) continue;
+      complaints.try(
+        `no static ${address.address}`,
+        () => void removeAddress(netlink, { ...staticAssignment(address, found.index) }),
+      );
+    }
+  }
+}
+
+const holds = (found: NetworkInterface, { address, prefixLength }: VirtualAddress) =>
+  found.addresses.find((one) => one.address === address && one.prefixLength === prefixLength);
+
+function without<T extends object>(list: readonly T[], others: readonly T[]): T[] {
+  const known = new Set(others.map((one) => JSON.stringify(one)));
+  return list.filter((one) => !known.has(JSON.stringify(one)));
+}

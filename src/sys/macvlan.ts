@@ -1,0 +1,43 @@
+/** Makes and removes macvlan interfaces, by rtnetlink: what carries a virtual router's own MAC address. ip-link(8). */
+
+import type { MacAddress } from "../base/mac.ts";
+import { NLM_F_CREATE, NLM_F_EXCL } from "../wire/netlink.ts";
+import { buildLink, IFF_UP, macvlanAttributes, RTM_DELLINK, RTM_NEWLINK } from "../wire/netlink-link.ts";
+import { SystemError } from "./addon.ts";
+import type { Netlink } from "./netlink.ts";
+
+export interface MacvlanPlan {
+  readonly name: string;
+  readonly mac: MacAddress;
+  /** The interface that it lies on. */
+  readonly baseIndex: number;
+  /** A remark that stays with it. */
+  readonly alias: string;
+}
+
+const nothing = {
+  ...{ family: 0, hardwareType: 0, index: 0, flags: 0, changeMask: 0, name: undefined, mac: undefined, mtu: undefined },
+  ...{ lowerIndex: undefined, masterIndex: undefined, operationalState: undefined, otherAttributes: [] },
+};
+
+/** In private mode, down, and without an IPv6 address. @throws SystemError EEXIST, ENODEV, EOPNOTSUPP without macvlan */
+export function addMacvlan(netlink: Netlink, { name, mac, baseIndex, alias }: MacvlanPlan): void {
+  const link = { ...nothing, name, mac, lowerIndex: baseIndex, otherAttributes: macvlanAttributes(alias) };
+  netlink.request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, buildLink(link), `make the macvlan ${name}`);
+}
+
+/** @throws SystemError ENODEV, ENETDOWN while the interface below is down */
+export function setLinkUp(netlink: Netlink, name: string): void {
+  netlink.request(RTM_NEWLINK, 0, buildLink({ ...nothing, name, flags: IFF_UP, changeMask: IFF_UP }), `set ${name} up`);
+}
+
+/** False when there is none. @throws SystemError EPERM, EOPNOTSUPP */
+export function removeLink(netlink: Netlink, name: string): boolean {
+  try {
+    netlink.request(RTM_DELLINK, 0, buildLink({ ...nothing, name }), `remove ${name}`);
+    return true;
+  } catch (error) {
+    if (error instanceof SystemError && error.code === "ENODEV") return false;
+    throw error;
+  }
+}
