@@ -6,7 +6,7 @@
 import { after } from "../base/time.ts";
 import type { VirtualAddress, VrrpConfiguration, VrrpInstance } from "../config/model/vrrp.ts";
 import { applyTrackers } from "./eligibility.ts";
-import { type Addresses, addAddresses, enter, removeAddresses } from "./enter.ts";
+import { type Addresses, addAddresses, addRoutes, enter, type Routes, removeAddresses, removeRoutes } from "./enter.ts";
 import { allAddresses, announceAll } from "./garp.ts";
 import { type Draft, instanceNamed } from "./host-state.ts";
 import { masterDownOf, type RouterState } from "./router-state.ts";
@@ -22,7 +22,7 @@ export function reconfigure(step: Step, draft: Draft, next: VrrpConfiguration): 
   for (const router of draft.routers) {
     const instance = instanceNamed(draft, router.name);
     if (instance === undefined || next.instances.some((one) => isSameRouter(one, instance))) continue;
-    enter(step, instance, router, { to: "FAULT", cause: "no longer configured", resign: "spoken" });
+    enter(step, instance, router, { to: "FAULT", cause: "no longer configured", resign: "spoken", deleted: true });
   }
   draft.configuration = next;
   draft.scripts = next.scripts.map((script) => {
@@ -39,8 +39,15 @@ export function reconfigure(step: Step, draft: Draft, next: VrrpConfiguration): 
   });
   const masters = kept.filter(({ router }) => router.state === "MASTER");
   // First all that go: an address may move from one router to another.
-  for (const { was, instance } of masters) removeAddresses(step, was, without(was, instance));
-  for (const { was, instance } of masters) announceNew(step, instance, without(instance, was));
+  for (const { was, instance } of masters) {
+    removeRoutes(step, was, routesWithout(was, instance));
+    removeAddresses(step, was, without(was, instance));
+  }
+  for (const { was, instance } of masters) {
+    announceNew(step, instance, without(instance, was));
+    // Under another name they are known by that from now on.
+    addRoutes(step, instance, was.name === instance.name ? routesWithout(instance, was) : instance);
+  }
   draft.routers = kept.map(({ was, instance, router }) => {
     return isSame(was, instance) ? router : adjust(step, was, instance, { ...router, name: instance.name });
   });
@@ -56,7 +63,10 @@ export function reconfigure(step: Step, draft: Draft, next: VrrpConfiguration): 
 
 /** Whatever it is called: to its neighbours it is a number on an interface, and its name may change. */
 const isSameRouter = (a: VrrpInstance, b: VrrpInstance): boolean =>
-  a.interface === b.interface && a.virtualRouterId === b.virtualRouterId && a.version === b.version;
+  a.interface === b.interface &&
+  a.virtualRouterId === b.virtualRouterId &&
+  a.version === b.version &&
+  a.family === b.family;
 
 /** Both come from the same reader, so their keys are in the same order. */
 const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
@@ -92,5 +102,12 @@ function without(one: VrrpInstance, other: VrrpInstance): Addresses {
   return {
     virtualAddresses: one.virtualAddresses.filter(isMissing),
     excludedAddresses: one.excludedAddresses.filter(isMissing),
+  };
+}
+
+function routesWithout(one: VrrpInstance, other: VrrpInstance): Routes {
+  return {
+    virtualRoutes: one.virtualRoutes.filter((route) => !other.virtualRoutes.some((known) => isSame(known, route))),
+    virtualRules: one.virtualRules.filter((rule) => !other.virtualRules.some((known) => isSame(known, rule))),
   };
 }
