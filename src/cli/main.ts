@@ -30,6 +30,10 @@ program
     "--flush",
     "first remove the virtual services that are there, instead of taking over what an earlier process left",
   )
+  .option(
+    "--record <file>",
+    "write what VRRP hears and does here, for evenkeel replay (at most twice 64 MB; mode 0600)",
+  )
   .action(async (options) => (await import("./run.ts")).run(options));
 
 program
@@ -49,6 +53,21 @@ program
   .action(async (options) => (await import("./status.ts")).status(options));
 
 program
+  .command("replay")
+  .description("run a recording of evenkeel run --record again: changes of state with their causes, adverts summed up")
+  .argument("<file>")
+  .option("--json", "one JSON object a step")
+  .option("--until <time>", "stop there: a time of day, or seconds after the beginning")
+  .option("--instance <name>", "only this vrrp_instance")
+  .action(async (file, options) => (await import("./replay.ts")).replayFile(file, options));
+
+program
+  .command("metrics")
+  .description("figures in Prometheus' text format, keepalived's under the names of the usual exporter")
+  .option("--socket <path>", "control socket")
+  .action(async (options) => (await import("./metrics.ts")).metrics(options));
+
+program
   .command("events")
   .description("state changes with their causes, one JSON object a line, until interrupted")
   .option("--no-follow", "print what is remembered and stop")
@@ -58,6 +77,7 @@ program
 program
   .command("reload")
   .description("read the configuration files again, as SIGHUP does, and say what came of it")
+  .option("--dry-run", "only say what it would change and what would come of that")
   .option("--json", "one JSON document instead of text")
   .option("--socket <path>", "control socket")
   .action(async (options) => (await import("./reload.ts")).reload(options));

@@ -1,6 +1,7 @@
 /** `evenkeel run`: the daemon in the foreground. Exit 0 after a clean stop, 1 when it cannot start, 2 on a bad configuration. */
 
 import { rmSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { standardErrorLog } from "../daemon/log/log.ts";
 import { ConfigurationRefused } from "../daemon/supervisor/running-configuration.ts";
 import { Supervisor } from "../daemon/supervisor/supervisor.ts";
@@ -13,6 +14,7 @@ export interface RunOptions {
   readonly socket?: string;
   readonly pidFile?: string;
   readonly flush?: boolean;
+  readonly record?: string;
 }
 
 export async function run(options: RunOptions): Promise<void> {
@@ -23,6 +25,7 @@ export async function run(options: RunOptions): Promise<void> {
     configId: options.configId,
     socketPath: socketPath(options.socket),
     flush: options.flush === true,
+    record: options.record === undefined ? undefined : resolve(options.record),
     log,
   });
   let started = false;

@@ -30,6 +30,8 @@ export type StartMessage =
       readonly type: "start";
       readonly child: "vrrp";
       readonly configuration: VrrpConfiguration;
+      /** Where the machine's inputs are written, absolute. */
+      readonly record?: string | undefined;
       readonly tidy: string[];
     }
   | {

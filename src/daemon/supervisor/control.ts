@@ -16,7 +16,9 @@ import type { DaemonEvent } from "../events.ts";
 
 export interface ControlRequest {
   /** `events` goes on until the reader leaves; `recent-events` ends with what is remembered. */
-  readonly command: "status" | "events" | "recent-events" | "reload" | "drain" | "undrain";
+  readonly command: "status" | "metrics" | "events" | "recent-events" | "reload" | "drain" | "undrain";
+  /** `reload`: only say what it would do. */
+  readonly dryRun?: boolean;
   /** `drain` and `undrain`: as a person names them, `10.0.0.1:80`. */
   readonly virtualServer?: string;
   readonly realServer?: string;
@@ -29,7 +31,10 @@ export type ControlAnswer =
 
 export interface ControlCommands {
   status(): Promise<unknown>;
+  metrics(): Promise<unknown>;
   reload(): Promise<unknown>;
+  /** What `reload` would do. */
+  planReload(): Promise<unknown>;
   /** Rejects with the reason when it is not done. */
   drain(order: DrainOrder): Promise<unknown>;
 }
@@ -105,9 +110,14 @@ export class ControlServer {
       case "status":
         await send(socket, await answerOf(this.#commands.status()));
         break;
-      case "reload":
-        await send(socket, await answerOf(this.#commands.reload()));
+      case "metrics":
+        await send(socket, await answerOf(this.#commands.metrics()));
         break;
+      case "reload": {
+        const { reload, planReload } = this.#commands;
+        await send(socket, await answerOf(request.dryRun === true ? planReload() : reload()));
+        break;
+      }
       case "drain":
       case "undrain": {
         const order = drainOrder(request);
@@ -131,7 +141,7 @@ export class ControlServer {
         await send(socket, {
           ok: false,
           error:
-            'expected a line like {"command":"status"}; commands: status, events, recent-events, reload, drain, undrain',
+            'expected a line like {"command":"status"}; commands: status, metrics, events, recent-events, reload, drain, undrain',
         });
     }
   }

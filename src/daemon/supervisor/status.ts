@@ -1,5 +1,6 @@
 /** What `evenkeel status --json` prints: the supervisor's picture of itself and of its children. */
 
+import type { PlannedChange } from "../../config/reload-plan.ts";
 import type { ProxyStatistics } from "../../proxy/statistics.ts";
 import type { DirectorReport } from "../director/virtual-server-report.ts";
 import type { VrrpReport } from "../vrrp/report.ts";
@@ -7,6 +8,13 @@ import type { VrrpReport } from "../vrrp/report.ts";
 export interface ReloadOutcome {
   readonly result: "applied" | "unchanged" | "refused";
   readonly diagnostics: readonly string[];
+}
+
+/** `reload --dry-run`. */
+export interface ReloadPlan {
+  readonly result: "planned" | "refused";
+  readonly diagnostics: readonly string[];
+  readonly changes: readonly PlannedChange[];
 }
 
 export interface ProcessReport {

@@ -9,6 +9,7 @@ import { inMilliseconds } from "../../base/time.ts";
 import type { Configuration } from "../../config/model/configuration.ts";
 import type { ProxyConfiguration } from "../../config/model/proxy.ts";
 import type { VrrpConfiguration } from "../../config/model/vrrp.ts";
+import { type PlannedChange, planLines, planReload } from "../../config/reload-plan.ts";
 import type { DrainOrder } from "../director/virtual-servers.ts";
 import { type EventBody, eventNow } from "../events.ts";
 import type { Log } from "../log/log.ts";
@@ -18,9 +19,10 @@ import { ControlServer } from "./control.ts";
 import { Listeners } from "./listeners.ts";
 import { type ChildPlan, type ChildReport, ManagedChild } from "./managed-child.ts";
 import { OnceScripts } from "./once-scripts.ts";
+import { metricsText } from "./metrics.ts";
 import { Proxies } from "./proxies.ts";
 import { ConfigurationRefused, readConfiguration } from "./running-configuration.ts";
-import type { ReloadOutcome, StatusReport } from "./status.ts";
+import type { ReloadOutcome, ReloadPlan, StatusReport } from "./status.ts";
 
 export interface SupervisorOptions {
   readonly files: readonly string[];
@@ -28,6 +30,8 @@ export interface SupervisorOptions {
   readonly socketPath: string;
   /** Nothing that an earlier process left in the layer-4 data plane is kept. */
   readonly flush: boolean;
+  /** `--record`: where the vrrp process writes its inputs, absolute. */
+  readonly record?: string | undefined;
   readonly log: Log;
 }
 
@@ -82,7 +86,9 @@ export class Supervisor {
     listening?.commit();
     this.#control = await ControlServer.open(socketPath, {
       status: () => this.status(),
+      metrics: async () => metricsText(await this.status(), this.#configuration.vrrp),
       reload: () => this.reload("control socket"),
+      planReload: () => this.planReload(),
       drain: (order) => this.#drain(order),
     });
     if (this.#stopping !== undefined) return this.#control.close();
@@ -121,6 +127,23 @@ export class Supervisor {
       return this.reload(cause);
     });
     return this.#nextReload;
+  }
+
+  /** What `reload` would do now; a bad file is refused here too. Changes nothing. */
+  async planReload(): Promise<ReloadPlan> {
+    const { files, configId } = this.#options;
+    try {
+      const next = readConfiguration(files, configId, { write: () => undefined });
+      return { result: "planned", diagnostics: [], changes: await this.#plan(next) };
+    } catch (error) {
+      return { result: "refused", diagnostics: refusal(error).diagnostics, changes: [] };
+    }
+  }
+
+  async #plan(next: Configuration): Promise<PlannedChange[]> {
+    const vrrp = (await this.#vrrp?.ask()) as StatusReport["vrrp"];
+    const stateOf = (name: string) => vrrp?.instances.find((one) => one.name === name)?.state;
+    return planReload(this.#configuration, next, { stateOf });
   }
 
   async status(): Promise<StatusReport> {
@@ -191,6 +214,8 @@ export class Supervisor {
     const proxyChanged = changed(before.proxy, next.proxy);
     const directorChanged = changed(before.director, next.director);
     if (!vrrpChanged && !proxyChanged && !directorChanged) return { result: "unchanged", diagnostics: [] };
+    for (const line of planLines(await this.#plan(next))) this.#log.write("info", `Reload: ${line}`);
+    if (this.#stopping !== undefined) throw new Error("evenkeel is stopping");
     const listening = next.proxy === undefined ? undefined : this.#listeners.prepare(next.proxy);
     const runsVrrp = next.vrrp !== undefined && next.vrrp.instances.length > 0;
     const director = needsDirector(next) && this.#director === undefined ? this.#startDirector(next) : undefined;
@@ -261,6 +286,7 @@ export class Supervisor {
           type: "start",
           child: "vrrp",
           configuration: (child === this.#vrrp ? this.#configuration.vrrp : undefined) ?? first,
+          record: this.#options.record,
           tidy: [this.#options.socketPath],
         }),
       },

@@ -22,6 +22,7 @@ import type { Log } from "../log/log.ts";
 import { ScriptRunner } from "../scripts/script-runner.ts";
 import { Lateness } from "./lateness.ts";
 import type { HostNetwork } from "./network.ts";
+import type { Recorder } from "./recorder.ts";
 import type { VrrpReport } from "./report.ts";
 import { Telling } from "./telling.ts";
 
@@ -42,6 +43,7 @@ export interface DriverOptions {
   readonly publish: (event: EventBody) => void;
   /** Lines that keepalived writes with `-D` only. */
   readonly detail: boolean;
+  readonly record?: Recorder["record"] | undefined;
 }
 
 export class VrrpDriver {
@@ -49,6 +51,7 @@ export class VrrpDriver {
   readonly #log: Log;
   readonly #publish: (event: EventBody) => void;
   readonly #detail: boolean;
+  readonly #record: Recorder["record"] | undefined;
   readonly #scripts: ScriptRunner;
   readonly #telling: Telling;
   readonly #lateness = { adverts: new Lateness(), eventLoop: new Lateness() };
@@ -66,6 +69,7 @@ export class VrrpDriver {
     this.#log = options.log;
     this.#publish = options.publish;
     this.#detail = options.detail;
+    this.#record = options.record;
     this.#scripts = new ScriptRunner(options.configuration.global);
     this.#telling = new Telling(options.configuration, this.#scripts, options.log, options.publish);
     this.#state = initialState(options.configuration);
@@ -122,7 +126,9 @@ export class VrrpDriver {
       const cause = input.up ? "up, with a carrier" : "down, without a carrier, or removed";
       this.#publish({ kind: "link-state", interface: input.interface, up: input.up, cause });
     }
-    const { state, outputs } = transition(DEFAULT_HOST_PARAMETERS, this.#state, input, monotonicNow());
+    const now = monotonicNow();
+    const { state, outputs } = transition(DEFAULT_HOST_PARAMETERS, this.#state, input, now);
+    this.#record?.(this.#state, input, outputs, now);
     this.#state = state;
     for (const output of outputs) this.#perform(output);
   }

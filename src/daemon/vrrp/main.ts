@@ -1,6 +1,7 @@
 /** The vrrp process: the machine, its network and its timer, and nothing else. */
 
 import type { VrrpConfiguration } from "../../config/model/vrrp.ts";
+import { DEFAULT_HOST_PARAMETERS } from "../../vrrp/host.ts";
 import type { Input } from "../../vrrp/messages.ts";
 import { serveSupervisor, tellEvent } from "../child.ts";
 import { standardErrorLog } from "../log/log.ts";
@@ -9,16 +10,29 @@ import { VrrpDriver } from "./driver.ts";
 import { HostNetwork } from "./network.ts";
 import { Observer } from "./observer.ts";
 import { preferThisProcess } from "./priority.ts";
+import { Recorder } from "./recorder.ts";
 import { withUsableScripts } from "./usable-scripts.ts";
 
 const log = standardErrorLog(process.env, process.stderr.isTTY === true);
 let driver: VrrpDriver | undefined;
 let network: HostNetwork | undefined;
 let observer: Observer | undefined;
+let recorder: Recorder | undefined;
 
 function warnOfMissing(): void {
   for (const name of network?.missing() ?? [])
     log.write("warning", `WARNING - interface ${name} doesn't exist: waiting for it`);
+}
+
+/** Without one VRRP runs all the same. */
+function recorderInto(file: string | undefined): Recorder | undefined {
+  if (file === undefined) return undefined;
+  try {
+    return new Recorder({ file, parameters: DEFAULT_HOST_PARAMETERS, log });
+  } catch (error) {
+    log.write("err", `nothing is recorded: ${error instanceof Error ? error.message : error}`);
+    return undefined;
+  }
 }
 
 function watchNeighbours(configuration: VrrpConfiguration, machine: VrrpDriver, net: HostNetwork): Observer {
@@ -38,12 +52,16 @@ serveSupervisor(
       );
       warnOfMissing();
       const detail = process.env.EVENKEEL_LOG_DETAIL === "1";
-      driver = new VrrpDriver({ configuration, network, log, publish: tellEvent, detail });
+      recorder = recorderInto(message.record);
+      const record = recorder?.record.bind(recorder);
+      driver = new VrrpDriver({ configuration, network, log, publish: tellEvent, detail, record });
+      for (const report of message.trackers) driver.handle(report);
       driver.start(network.reports());
       for (const input of early) driver.handle(input);
       observer = watchNeighbours(configuration, driver, network);
     },
     message(message: Exclude<ToChild, StartMessage>) {
+      if (message.type === "trackers") for (const report of message.reports) driver?.handle(report);
       if (message.type !== "reconfigure" || !("vrrp" in message)) return;
       const configuration = withUsableScripts(message.vrrp, log);
       network?.prepare(configuration);
@@ -56,6 +74,7 @@ serveSupervisor(
       observer?.close();
       await driver?.stop();
       network?.close();
+      await recorder?.close();
     },
     snapshot: () => (driver === undefined ? undefined : { ...driver.snapshot(), findings: observer?.report() ?? [] }),
   },
