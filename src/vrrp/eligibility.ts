@@ -4,7 +4,7 @@
  */
 
 import type { VrrpInstance } from "../config/model/vrrp.ts";
-import { enter } from "./enter.ts";
+import { enter, tellPriority } from "./enter.ts";
 import {
   type Draft,
   groupOf,
@@ -70,14 +70,10 @@ function sayPriority(
   priority: number,
   verdicts: readonly Verdict[],
 ): void {
-  const { name, priority: from, state } = router;
-  log(step, `(${name}) Changing effective priority from ${from} to ${priority}`);
+  log(step, `(${router.name}) Changing effective priority from ${router.priority} to ${priority}`);
   const weighs = (was: Verdict | undefined, is: Verdict | undefined) => was?.points !== is?.points;
   const cause = whatHasChanged(router.verdicts, verdicts, weighs) ?? "the configuration has changed";
-  step.emit({ type: "priority", instance: name, from, to: priority, cause });
-  if (!instance.notifyPriorityChanges || (state !== "MASTER" && state !== "BACKUP")) return;
-  // Only FIFOs hear of it.
-  step.emit({ type: "notify", kind: "INSTANCE", name, state: `${state}_PRIORITY`, priority, commands: [] });
+  tellPriority(step, instance, router, priority, cause);
 }
 
 /** What was in the way says something else now. */

@@ -214,6 +214,19 @@ export function sendAdvert(
   return { ...router, identification, counters: priority === 0 ? counted(sent, "priority-zero-sent") : sent };
 }
 
+/** `priority` is the new one, `router` as it was. FIFOs hear of it too, under `notify_priority_changes`. */
+export function tellPriority(
+  step: Step,
+  instance: VrrpInstance,
+  { name, priority: from, state }: RouterState,
+  priority: number,
+  cause: string,
+): void {
+  step.emit({ type: "priority", instance: name, from, to: priority, cause });
+  if (!instance.notifyPriorityChanges || (state !== "MASTER" && state !== "BACKUP")) return;
+  step.emit(notification("INSTANCE", name, `${state}_PRIORITY`, priority, instance.notify));
+}
+
 /** The script of the state first, then the one that hears of all states. */
 export function notification(
   kind: "INSTANCE" | "GROUP",

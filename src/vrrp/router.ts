@@ -10,7 +10,7 @@ import { compareIp, type IpAddress } from "../base/ip.ts";
 import { after, between, type Duration, type Instant, inSeconds, microseconds, seconds } from "../base/time.ts";
 import type { VrrpInstance } from "../config/model/vrrp.ts";
 import { counted } from "./counters.ts";
-import { addRoutes, enter, notification, sendAdvert } from "./enter.ts";
+import { addRoutes, enter, notification, sendAdvert, tellPriority } from "./enter.ts";
 import { allAddresses, announceAll } from "./garp.ts";
 import { advertInterface } from "./host-state.ts";
 import type { AcceptedAdvert, RefusedPacket } from "./receive.ts";
@@ -89,7 +89,9 @@ function advertAsMaster(step: Step, instance: VrrpInstance, router: RouterState,
     return advertise(step, instance, mention(step, instance, alone, "Master received priority 0 message"));
   }
   const own =
-    router.priority === OWNER_PRIORITY && advert.priority === OWNER_PRIORITY ? yieldOwnership(step, router) : router;
+    router.priority === OWNER_PRIORITY && advert.priority === OWNER_PRIORITY
+      ? yieldOwnership(step, instance, router, advert)
+      : router;
   if (advert.priority > own.priority || (advert.priority === own.priority && isHigher(advert.from, own.source))) {
     return giveWay(step, instance, own, advert);
   }
@@ -148,10 +150,12 @@ function giveWay(step: Step, instance: VrrpInstance, router: RouterState, advert
 }
 
 /** Both of two owners do this; the election then goes by address. */
-function yieldOwnership(step: Step, router: RouterState): RouterState {
+function yieldOwnership(step: Step, instance: VrrpInstance, router: RouterState, advert: AcceptedAdvert): RouterState {
   const problem = "CONFIGURATION ERROR: local instance and a remote instance are both configured as address owner";
   log(step, `(${router.name}) ${problem}, please fix - reducing local priority`);
-  return { ...router, ownerConflict: true, priority: OWNER_PRIORITY - 1 };
+  const priority = OWNER_PRIORITY - 1;
+  tellPriority(step, instance, router, priority, `${advert.from} is configured as owner too`);
+  return { ...router, ownerConflict: true, priority };
 }
 
 /** The successor is the one who speaks with a priority; one who leaves as well is none. */
