@@ -9,6 +9,7 @@ import type { DirectorConfiguration } from "../config/model/virtual-server.ts";
 import type { VrrpConfiguration } from "../config/model/vrrp.ts";
 import type { ServerStatus } from "../health/status.ts";
 import type { ProxyStatistics } from "../proxy/statistics.ts";
+import type { TrackerReport } from "../vrrp/trackers.ts";
 import type { DrainOrder } from "./director/virtual-servers.ts";
 import type { DaemonEvent } from "./events.ts";
 
@@ -30,6 +31,8 @@ export type StartMessage =
       readonly type: "start";
       readonly child: "vrrp";
       readonly configuration: VrrpConfiguration;
+      /** What is known of what it tracks. */
+      readonly trackers: readonly TrackerReport[];
       /** Where the machine's inputs are written, absolute. */
       readonly record?: string | undefined;
       readonly tidy: string[];
@@ -63,6 +66,8 @@ export type ToChild =
   | { readonly type: "reconfigure"; readonly vrrp: VrrpConfiguration }
   | { readonly type: "reconfigure"; readonly proxy: ProxyConfiguration | null }
   | { readonly type: "reconfigure"; readonly virtualServers: DirectorConfiguration | null }
+  /** To the vrrp process: what it tracks has changed. */
+  | { readonly type: "trackers"; readonly reports: readonly TrackerReport[] }
   /** Answered with `done` and the same `id`. */
   | { readonly type: "drain"; readonly id: number; readonly order: DrainOrder }
   | { readonly type: "server-status"; readonly report: ServerReport }
@@ -94,4 +99,6 @@ export type FromChild =
   /** The snapshot of a child that exits now. */
   | { readonly type: "farewell"; readonly value: unknown }
   | { readonly type: "server-status"; readonly report: ServerReport }
+  /** The director's word on a virtual server: it has its quorum or not, and why. */
+  | { readonly type: "virtual-server"; readonly name: string; readonly up: boolean; readonly cause: string }
   | { readonly type: "collect"; readonly id: number };

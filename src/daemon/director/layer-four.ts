@@ -80,6 +80,10 @@ export class LayerFour {
     return this.#servers.drain(order);
   }
 
+  quorums(): ReturnType<VirtualServers["quorums"]> {
+    return this.#servers.quorums();
+  }
+
   report(): DirectorReport | undefined {
     return this.#stopped ? undefined : this.#servers.report();
   }

@@ -7,7 +7,9 @@ import type { LogLevel, ProxyConfiguration } from "../../config/model/proxy.ts";
 import type { DirectorConfiguration } from "../../config/model/virtual-server.ts";
 import type { ServerStatus } from "../../health/status.ts";
 import { monotonicNow } from "../../sys/clock.ts";
+import { chain } from "../../vrrp/verdict.ts";
 import { serveSupervisor, tellEvent, tellSupervisor } from "../child.ts";
+import type { EventBody } from "../events.ts";
 import { SEVERITY, standardErrorLog } from "../log/log.ts";
 import { TargetLog } from "../log/targets.ts";
 import type { ServerReport, StartMessage, StopOrder, ToChild } from "../messages.ts";
@@ -29,6 +31,7 @@ serveSupervisor(
       if (message.child !== "director") throw new Error(`a director was started as ${message.child}`);
       adopted = statusesOf(message.statuses);
       if (message.virtualServers !== undefined) layerFour = await startLayerFour(message.virtualServers, message.flush);
+      tellQuorums();
       if (message.proxy !== undefined) startProxyChecks(message.proxy);
     },
     message(message: Exclude<ToChild, StartMessage>) {
@@ -73,17 +76,36 @@ function reconfigureProxy(configuration: ProxyConfiguration | null): void {
 }
 
 const startLayerFour = (configuration: DirectorConfiguration, flush: boolean): Promise<LayerFour> =>
-  LayerFour.start({ configuration, flush, log, publish: tellEvent });
+  LayerFour.start({ configuration, flush, log, publish: tellEventAndQuorum });
+
+/** For those that track virtual servers: how they all stand, and every change. */
+function tellQuorums(): void {
+  for (const { name, up } of layerFour?.quorums() ?? [])
+    tellSupervisor({ type: "virtual-server", name, up, cause: quorumInWords(name, up) });
+}
+
+function tellEventAndQuorum(event: EventBody): void {
+  tellEvent(event);
+  if (event.kind !== "quorum-state") return;
+  const { virtualServer: name, up, cause } = event;
+  tellSupervisor({ type: "virtual-server", name, up, cause: chain(cause, quorumInWords(name, up)) });
+}
+
+const quorumInWords = (name: string, up: boolean): string =>
+  up ? `virtual server ${name} has its quorum` : `virtual server ${name} has lost its quorum`;
 
 async function reconfigureVirtualServers(configuration: DirectorConfiguration | null): Promise<void> {
   if (configuration === null) {
     const old = layerFour;
     layerFour = undefined;
     await old?.stop(false);
-  } else if (layerFour !== undefined) layerFour.reconfigure(configuration);
-  else {
+  } else if (layerFour !== undefined) {
+    layerFour.reconfigure(configuration);
+    tellQuorums();
+  } else {
     try {
       layerFour = await startLayerFour(configuration, false);
+      tellQuorums();
     } catch (error) {
       log.write("alert", `virtual servers are not run: ${error instanceof Error ? error.message : error}`);
     }

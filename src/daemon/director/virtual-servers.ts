@@ -17,10 +17,10 @@ import { Mailer } from "../mail/mailer.ts";
 import { NotifyFifos } from "../scripts/notify-fifos.ts";
 import { NotifyQueue } from "../scripts/notify-queue.ts";
 import { ScriptRunner } from "../scripts/script-runner.ts";
+import { TrackFiles } from "../track-files.ts";
 import { findRealServer, findVirtualServer } from "./find-server.ts";
 import { dataPathOf, probeDataPath } from "./probes/data-path.ts";
 import { startProbe } from "./probes/start.ts";
-import { TrackFiles } from "./track-files.ts";
 import { nameOf, VirtualServerDriver } from "./virtual-server-driver.ts";
 import {
   type DirectorReport,
@@ -160,6 +160,11 @@ export class VirtualServers {
       virtualServer: driver.parameters.name,
       realServer: key === undefined ? order.realServer : serverName(driver.parameters, key),
     });
+  }
+
+  /** Which of them have their quorum. */
+  quorums(): readonly { readonly name: string; readonly up: boolean }[] {
+    return this.#drivers.map(({ parameters, state }) => ({ name: parameters.name, up: state.quorumUp }));
   }
 
   report(): DirectorReport {

@@ -24,6 +24,8 @@ export interface ChildPlan {
   startMessage(child: ManagedChild): StartMessage;
   onMessage(message: ChildReport): void;
   onStarted(pid: number, cause: string): void;
+  /** Now, and after every start. */
+  onReady(): void;
   /** `snapshot`: the last that was heard from it. */
   onExited(pid: number, cause: string, restartInMs: number | undefined, snapshot: unknown): void;
 }
@@ -45,6 +47,8 @@ export class ManagedChild {
   readonly plan: ChildPlan;
   restarts = 0;
   startedAtMs = 0;
+  /** Its process is there and has said that it is ready. */
+  running = false;
   /** False: it has ended before it was. */
   readonly ready: Promise<boolean>;
   readonly exited: Promise<void>;
@@ -162,6 +166,7 @@ export class ManagedChild {
   #ended(child: ChildProcess, cause: string): void {
     if (this.#process !== child) return;
     this.#process = undefined;
+    this.running = false;
     for (const id of [...this.#questions.keys()]) this.#answer(id);
     for (const end of [...this.#orders.values()]) end(undefined);
     const snapshot = this.#snapshot;
@@ -185,8 +190,10 @@ export class ManagedChild {
 
   #isReady(): void {
     this.#wasReady = true;
+    this.running = true;
     clearTimeout(this.#readyTimer);
     this.#settleReady(true);
+    this.plan.onReady();
   }
 
   #answer(id: number): void {

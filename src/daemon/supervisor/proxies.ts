@@ -12,7 +12,7 @@ import { VERSION } from "../version.ts";
 import type { OpenListener } from "./listeners.ts";
 import { type ChildPlan, FIRST_INHERITED_DESCRIPTOR, type ManagedChild } from "./managed-child.ts";
 
-export type ProxyPlan = Omit<ChildPlan, "onStarted" | "onExited" | "onMessage">;
+export type ProxyPlan = Omit<ChildPlan, "onStarted" | "onReady" | "onExited" | "onMessage">;
 
 export interface ProxiesOptions {
   readonly tidy: string[];
@@ -34,6 +34,12 @@ export class Proxies {
 
   get all(): readonly ManagedChild[] {
     return [...this.#all];
+  }
+
+  /** Somebody serves: one of those that accept, or before a reload is done with them, of those that will. */
+  get accepting(): boolean {
+    const accepting = this.#accepting.length > 0 ? this.#accepting : this.all;
+    return accepting.some(({ running }) => running);
   }
 
   isRetiring(child: ManagedChild): boolean {

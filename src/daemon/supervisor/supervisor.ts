@@ -15,11 +15,13 @@ import { type EventBody, eventNow } from "../events.ts";
 import type { Log } from "../log/log.ts";
 import type { ServerReport, StopOrder } from "../messages.ts";
 import { VERSION } from "../version.ts";
+import { kernelProcesses } from "../vrrp/trackers/kernel-processes.ts";
+import { VrrpTrackers } from "../vrrp/trackers/vrrp-trackers.ts";
 import { ControlServer } from "./control.ts";
 import { Listeners } from "./listeners.ts";
 import { type ChildPlan, type ChildReport, ManagedChild } from "./managed-child.ts";
-import { OnceScripts } from "./once-scripts.ts";
 import { metricsText } from "./metrics.ts";
+import { OnceScripts } from "./once-scripts.ts";
 import { Proxies } from "./proxies.ts";
 import { ConfigurationRefused, readConfiguration } from "./running-configuration.ts";
 import type { ReloadOutcome, ReloadPlan, StatusReport } from "./status.ts";
@@ -47,6 +49,7 @@ export class Supervisor {
   readonly #log: Log;
   readonly #listeners: Listeners;
   readonly #proxies: Proxies;
+  readonly #trackers: VrrpTrackers;
   readonly #scripts: OnceScripts;
   readonly #startedAtMs = Date.now();
   readonly #statuses = new Map<string, ServerReport>();
@@ -64,6 +67,13 @@ export class Supervisor {
     this.#log = options.log;
     this.#listeners = new Listeners(options.log);
     this.#scripts = new OnceScripts(options.log);
+    this.#trackers = new VrrpTrackers({
+      log: options.log,
+      processes: kernelProcesses,
+      send: (reports) => this.#vrrp?.send({ type: "trackers", reports }),
+      status: (backend, server) => this.#statuses.get(serverKey(backend, server))?.status,
+      accepting: () => this.#proxies.accepting,
+    });
     this.#proxies = new Proxies({
       tidy: [options.socketPath],
       statuses: () => [...this.#statuses.values()],
@@ -94,6 +104,8 @@ export class Supervisor {
     if (this.#stopping !== undefined) return this.#control.close();
     this.#publish({ kind: "started", pid: process.pid, version: VERSION, files });
     if (needsDirector(this.#configuration)) this.#director = this.#startDirector(this.#configuration);
+    await this.#trackers.configure(vrrp, proxy);
+    if (this.#stopping !== undefined) return;
     if (vrrp !== undefined && vrrp.instances.length > 0) {
       this.#vrrp = this.#startVrrp(vrrp, director === undefined ? undefined : this.#director);
     }
@@ -186,6 +198,7 @@ export class Supervisor {
       .map((child) => ended(child, { hardAfterMs, replaced: false }));
     // Whoever comes now is refused, instead of waiting in a queue that nobody serves.
     this.#listeners.close();
+    this.#trackers.close();
     await Promise.all(rest);
     await this.#scripts.shutdown(this.#configuration.vrrp?.global);
     this.#control?.close();
@@ -231,6 +244,7 @@ export class Supervisor {
       throw new Error(`${failed.join(", ")} could not be started with the new configuration`);
     }
     this.#configuration = next;
+    await this.#trackers.configure(next.vrrp, next.proxy);
     if (vrrpChanged) await this.#applyVrrp(vrrp);
     await this.#applyDirector(director, { proxyChanged, directorChanged });
     if (proxyChanged) await this.#proxies.replace(proxies, next.proxy);
@@ -242,8 +256,11 @@ export class Supervisor {
   async #applyVrrp(started: ManagedChild | undefined): Promise<void> {
     const { vrrp } = this.#configuration;
     const old = this.#vrrp;
-    if (started !== undefined) this.#vrrp = started;
-    else if (vrrp === undefined || vrrp.instances.length === 0) {
+    if (started !== undefined) {
+      this.#vrrp = started;
+      // It was started before anybody looked for what it tracks.
+      started.send({ type: "trackers", reports: this.#trackers.reports() });
+    } else if (vrrp === undefined || vrrp.instances.length === 0) {
       if (old !== undefined) await ended(old);
       this.#vrrp = undefined;
     } else old?.send({ type: "reconfigure", vrrp });
@@ -287,6 +304,7 @@ export class Supervisor {
           child: "vrrp",
           configuration: (child === this.#vrrp ? this.#configuration.vrrp : undefined) ?? first,
           record: this.#options.record,
+          trackers: this.#trackers.reports(),
           tidy: [this.#options.socketPath],
         }),
       },
@@ -334,7 +352,7 @@ export class Supervisor {
   }
 
   #child(
-    plan: Omit<ChildPlan, "onStarted" | "onExited" | "onMessage">,
+    plan: Omit<ChildPlan, "onStarted" | "onReady" | "onExited" | "onMessage">,
     heard: (child: ManagedChild, message: ChildReport) => void,
   ): ManagedChild {
     const { name } = plan;
@@ -344,8 +362,14 @@ export class Supervisor {
         this.#log.write("info", `Starting ${name} child process, pid=${pid}`);
         this.#publish({ kind: "child-started", child: name, pid, cause });
       },
+      onReady: () => {
+        if (child === this.#director) this.#trackers.directorHere();
+        this.#trackers.refresh();
+      },
       onExited: (pid, cause, restartInMs, snapshot) => {
         this.#proxies.ended(child, snapshot);
+        if (child === this.#director) this.#trackers.directorGone();
+        this.#trackers.refresh();
         this.#publish({ kind: "child-exited", child: name, pid, cause });
         if (restartInMs !== undefined)
           this.#log.write("alert", `${name} child process ${cause}, starting again in ${restartInMs} ms`);
@@ -363,6 +387,10 @@ export class Supervisor {
       case "server-status":
         this.#statuses.set(serverKey(message.report.backend, message.report.server), message.report);
         this.#proxies.broadcast(message);
+        this.#trackers.refresh();
+        break;
+      case "virtual-server":
+        this.#trackers.virtualServer(message.name, message);
         break;
       case "collect":
         break;

@@ -5,8 +5,8 @@
 
 import { closeSync, constants, type FSWatcher, fstatSync, openSync, readSync, watch, writeFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
-import type { TrackFile } from "../../config/model/virtual-server.ts";
-import type { Log } from "../log/log.ts";
+import type { TrackFile } from "../config/model/virtual-server.ts";
+import type { Log } from "./log/log.ts";
 
 /** Besides being told by the kernel: a folder that appears later, a file system that tells nothing. */
 const POLL_MS = 1_000;
