@@ -17,6 +17,7 @@ const rooms = {
   vrrp: ["base/", "wire/", "config/model/"],
   proxy: ["base/", "http/", "balance/", "health/", "config/model/"],
   sys: ["base/", "wire/", "proxy/port.ts"],
+  plan: ["base/"],
   lab: ["base/", "wire/", "sys/", "config/text/", "daemon/supervisor/status.ts"],
   daemon: ["base/", "wire/", "vrrp/", "health/", "balance/", "director/", "http/", "proxy/", "config/", "sys/"],
   cli: [""],
