@@ -217,6 +217,10 @@ export interface InstanceSnapshot {
   readonly effectivePriority: number;
   /** Learnt from the master in version 3. */
   readonly masterAdvertInterval: Duration;
+  /** Where its adverts come from; undefined while its interface has no address. */
+  readonly source?: IpAddress | undefined;
+  /** MASTER: the next advert. BACKUP: until then it waits for one. */
+  readonly deadline?: Instant | undefined;
   readonly addresses: readonly VirtualAddress[];
   readonly holdsAddresses: boolean;
   readonly lastAdvert: HeardAdvert | undefined;

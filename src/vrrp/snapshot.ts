@@ -38,6 +38,8 @@ function instanceSnapshot(host: HostState, router: RouterState): InstanceSnapsho
       basePriority: instance.priority,
       effectivePriority: router.priority,
       masterAdvertInterval: router.masterAdvertInterval,
+      source: router.source ?? undefined,
+      deadline: router.deadline ?? undefined,
       addresses: allAddresses(instance),
       holdsAddresses: router.state === "MASTER",
       lastAdvert: router.lastAdvert ?? undefined,
