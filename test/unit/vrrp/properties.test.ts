@@ -15,6 +15,7 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { compareIp } from "../../../src/base/ip.ts";
 import { centiseconds, type Duration, microseconds, milliseconds, seconds } from "../../../src/base/time.ts";
+import { advertPacket } from "../../../src/vrrp/advert.ts";
 import {
   DEFAULT_HOST_PARAMETERS,
   type HostState,
@@ -25,7 +26,17 @@ import {
 import type { Input, Output } from "../../../src/vrrp/messages.ts";
 import { masterDownInterval } from "../../../src/vrrp/timers.ts";
 import { SimulatedLan } from "../../support/simulated-lan.ts";
-import { configuration, group, instance, ip, script, vip } from "../../support/vrrp-configuration.ts";
+import {
+  addressOf,
+  configuration,
+  group,
+  instance,
+  ip,
+  route,
+  rule,
+  script,
+  vip,
+} from "../../support/vrrp-configuration.ts";
 
 const VIP = "10.9.0.50";
 const DELAY = milliseconds(2);
@@ -62,7 +73,7 @@ const routersOf = (version: 2 | 3, nopreempt: fc.Arbitrary<boolean>): fc.Arbitra
 const plans = (nopreempt: fc.Arbitrary<boolean>) => fc.oneof(routersOf(2, nopreempt), routersOf(3, nopreempt));
 
 const nameOf = (index: number) => `lb${index + 1}`;
-const addressOf = (index: number) => ip(`10.9.0.${index + 1}`);
+const ownOf = (index: number) => ip(`10.9.0.${index + 1}`);
 
 function lanOf(plan: Plan, seed: number): SimulatedLan {
   const lan = new SimulatedLan({ seed, delay: DELAY });
@@ -74,7 +85,7 @@ function lanOf(plan: Plan, seed: number): SimulatedLan {
       nopreempt,
       virtualAddresses: [vip(VIP)],
     });
-    lan.add(nameOf(index), configuration([router]), { eth0: addressOf(index) });
+    lan.add(nameOf(index), configuration([router]), { eth0: ownOf(index) });
   }
   return lan;
 }
@@ -104,7 +115,7 @@ describe("Any LAN of two to five routers", () => {
         const [right] = plan.routers
           .map(({ priority }, index) => ({ priority, index }))
           .filter(({ priority }) => priority === highest)
-          .sort((a, b) => compareIp(addressOf(b.index), addressOf(a.index)));
+          .sort((a, b) => compareIp(ownOf(b.index), ownOf(a.index)));
         const equals = plan.routers.filter(({ priority }) => priority === highest);
         // Equals that wait unequally long do not meet: the first one is accepted by the others (RFC 9568 §6.4.2).
         const meet = new Set(equals.map(({ interval }) => interval)).size === 1;
@@ -253,6 +264,31 @@ describe("Any sequence of inputs", () => {
         trackScripts: [{ script: "w", weight: -20, reverse: false }],
         garp: { ...instance().garp, interval: milliseconds(10), masterRefresh: seconds(1) },
       }),
+      instance({
+        name: "E",
+        family: "ipv6",
+        version: 3,
+        virtualRouterId: 5,
+        multicastGroup: addressOf("ff02::12"),
+        virtualAddresses: [vip("fe80::50"), vip("2001:db8::50")],
+        excludedAddresses: [vip("10.9.0.54")],
+        virtualRoutes: [route("2001:db8:1::/48"), route("10.20.0.0/16")],
+        virtualRules: [rule("10.9.0.54/32", 100)],
+        onVipLoss: "restore",
+        garp: { ...instance().garp, neighbourInterval: milliseconds(10), extraInterfaces: seconds(1) },
+      }),
+      instance({
+        name: "F",
+        virtualRouterId: 9,
+        priority: 255,
+        ownerIgnoreAdverts: true,
+        unicastPeers: [{ address: ip("10.9.0.9"), minTtl: 255, maxTtl: 255 }],
+        checkUnicastSource: true,
+        virtualAddresses: [vip("10.9.0.55", { interface: "vrrp.9" })],
+        vmac: { interface: "vrrp.9", mac: undefined, transmitOnBase: false },
+        ignoreOwnLink: true,
+        notifyPriorityChanges: true,
+      }),
     ],
     { scripts: [script("s"), script("w", { rise: 2, fall: 2 })], syncGroups: [group("G", ["A", "B"])] },
   );
@@ -260,7 +296,7 @@ describe("Any sequence of inputs", () => {
     hosts.instances.slice(1).map((each) => ({ ...each, priority: 120, virtualAddresses: [vip("10.9.0.60")] })),
     { scripts: [script("w")] },
   );
-  const names = fc.constantFrom("eth0", "eth1", "eth9");
+  const names = fc.constantFrom("eth0", "eth1", "vrrp.9", "eth9");
   const hexOf = (bytes: Uint8Array) => bytes.toHex();
   /** A header that is right up to the payload, so that the checks behind it are reached too. */
   const adverts = fc
@@ -270,10 +306,26 @@ describe("Any sequence of inputs", () => {
       fc.integer({ min: 0, max: 255 }),
       fc.uint8Array({ maxLength: 24 }),
     )
-    .map(([first, vrid, priority, rest]) => {
+    .chain(([first, vrid, priority, rest]) => {
+      const body = `${hexOf(Uint8Array.of(first, vrid, priority))}${hexOf(rest)}`;
       const length = (20 + 3 + rest.length).toString(16).padStart(4, "0");
-      return `45c0${length}00010000ff7000000a090009e0000012${hexOf(Uint8Array.of(first, vrid, priority))}${hexOf(rest)}`;
+      const length6 = (3 + rest.length).toString(16).padStart(4, "0");
+      return fc.constantFrom(
+        `45c0${length}00010000ff7000000a090009e0000012${body}`,
+        `45c0${length}00010000ff7000000a0900090a090001${body}`,
+        `6c000000${length6}70fffe800000000000000000000000000009ff020000000000000000000000000012${body}`,
+      );
     });
+  /** Right to the last bit, so that what is done with them is reached. */
+  const genuine = fc
+    .tuple(fc.constantFrom(...hosts.instances), fc.integer({ min: 0, max: 255 }), fc.integer({ min: 2, max: 250 }))
+    .map(([theirs, priority, host]) => {
+      const source = addressOf(theirs.family === "ipv4" ? `10.9.0.${host}` : `fe80::${host}`);
+      const destination = theirs.unicastPeers === undefined ? theirs.multicastGroup : ip("10.9.0.1");
+      const packet = advertPacket(theirs, priority, { source, destination, identification: 1 });
+      return { type: "packet" as const, interface: theirs.interface, packet: hexOf(packet) };
+    });
+  const by = fc.option(fc.constantFrom("NetworkManager", "pid 7"), { nil: undefined });
   const inputs: fc.Arbitrary<Input> = fc.oneof(
     fc.constant<Input>({ type: "timer" }),
     fc.constant<Input>({ type: "timer" }),
@@ -284,12 +336,26 @@ describe("Any sequence of inputs", () => {
       packet: fc.uint8Array({ maxLength: 64 }).map(hexOf),
     }),
     fc.record({ type: fc.constant("packet" as const), interface: names, packet: fc.string() }),
+    genuine,
+    genuine,
     fc.record({ type: fc.constant("link" as const), interface: names, up: fc.boolean() }),
+    fc
+      .record({
+        type: fc.constant("address" as const),
+        interface: names,
+        address: fc.constantFrom(
+          ...["10.9.0.1", "10.9.1.1", "10.9.0.50", "10.9.0.51", "fe80::1", "fe80::50", "2001:db8::50"].map((text) =>
+            addressOf(text),
+          ),
+        ),
+        present: fc.boolean(),
+        by,
+      })
+      .map(({ by: who, ...rest }): Input => ({ ...rest, ...(who === undefined ? {} : { by: who }) })),
     fc.record({
-      type: fc.constant("address" as const),
-      interface: names,
-      address: fc.constantFrom(ip("10.9.0.1"), ip("10.9.1.1"), ip("10.9.0.50"), ip("10.9.0.51")),
-      present: fc.boolean(),
+      type: fc.constant("route-lost" as const),
+      instance: fc.constantFrom("A", "E", "Z"),
+      what: fc.constantFrom("10.20.0.0/16 dev eth0", "from 10.9.0.54/32 table 100", ""),
     }),
     fc.record({
       type: fc.constant("script-result" as const),
@@ -321,7 +387,7 @@ describe("Any sequence of inputs", () => {
           feed({
             type: "start",
             interfaces: [
-              { name: "eth0", up: true, addresses: [ip("10.9.0.1")] },
+              { name: "eth0", up: true, addresses: [ip("10.9.0.1"), addressOf("fe80::1")] },
               { name: "eth1", up: true, addresses: [ip("10.9.1.1")] },
             ],
           });
