@@ -124,6 +124,28 @@ drained("undrain", "give a drained real server clients again").action(async (vir
 );
 
 program
+  .command("plan")
+  .description("how many VIPs it takes so that hosts may fail and no link is full, and their priorities on each host")
+  .option("--hosts <number>", "hosts with equal links")
+  .option("--link <speed>", "of every host: 1Gbit, 10G, 100Mbps")
+  .option("--links <speeds>", "one a host, separated by commas, when they differ")
+  .option("--traffic <speed>", "of all VIPs together")
+  .option("--vip-loads <speeds>", "one a VIP, separated by commas, instead of equal parts of the traffic")
+  .option("--failures <number>", "hosts that may be gone at the same time", "1")
+  .option("--headroom <share>", "of every link that stays free", "0%")
+  .option("--vips <number>", "so many VIPs, instead of the least number that fits")
+  .option("--spread <how>", "while all hosts are up: even, or any, where hosts may stand by", "even")
+  .option("--json", "one JSON document instead of text")
+  .option("--svg <file>", "write a chart")
+  .option("--emit <folder>", "write a keepalived.conf for each host")
+  .option("--vip-addresses <list>", "for --emit: 10.0.0.10-15/24, or a list")
+  .option("--interface <name>", "for --emit", "eth0")
+  .option("--advert-interval <seconds>", "for --emit; whole seconds are version 2, others version 3", "1")
+  .option("--first-vrid <number>", "for --emit: virtual router number of the first VIP", "1")
+  .option("--host-names <list>", "separated by commas (default: host1, host2 …)")
+  .action(async (options) => (await import("./plan.ts")).plan(options));
+
+program
   .command("demo")
   .description("two balancers, three web servers, two clients: bring it up, break it, measure")
   .option("--json", "one JSON object a step instead of text")

@@ -35,14 +35,18 @@ export function adviceFor({ problem, chosen, trials }: PlanAnswer): Advice | und
     : chosen.arrangement?.proven
       ? `A VIP moves whole: with ${chosen.vips} VIPs ${busiest}, whatever the priorities.`
       : `With ${chosen.vips} VIPs no better priorities were found: ${busiest}. It is not proven that there are none.`;
+  const strictly = problem.headroom === 0 ? "more than " : "";
   const scaled = worst.use / limitOf(problem);
+  const faster = links.every((link) => link === links[0])
+    ? `links of ${strictly}${formatRate(rounded(scaled * (links[0] ?? 1), Math.ceil))}`
+    : `links ${strictly}${rounded(scaled, Math.ceil)} times as fast`;
   return {
     reason,
     nearest: [
       ...(problem.vipLoads === undefined && trials.length === 1 ? otherCounts(problem) : []),
       ...(problem.vipLoads === undefined ? [] : ["VIPs with smaller loads: divide the largest"]),
       ...(worst.use < 1 ? [`these VIPs with a head-room of ${percentBelow(1 - worst.use)}`] : []),
-      `these VIPs on links ${Number(scaled.toPrecision(4))} times as fast`,
+      `these VIPs on ${faster}`,
     ],
   };
 }
@@ -56,6 +60,12 @@ const allowed = (problem: PlanProblem): string =>
 
 /** Rounded down, so that what is named works. */
 const percentBelow = (share: number): string => `${Math.floor(share * 1000 + 1e-6) / 10} %`;
+
+/** To four digits, in the direction in which what is named still works. */
+function rounded(value: number, round: (value: number) => number): number {
+  const unit = 10 ** (Math.floor(Math.log10(value)) - 3);
+  return Number((round(Number((value / unit).toFixed(6))) * unit).toPrecision(4));
+}
 
 function otherCounts(problem: PlanProblem): string[] {
   const other = planned(problem);
@@ -86,9 +96,9 @@ function alternatives(problem: PlanProblem, share: number): string[] {
     if (count !== undefined) found.push(`${fewer} failure${fewer === 1 ? "" : "s"} at most, with ${count} VIPs`);
   }
   const strictly = problem.headroom === 0 ? "more than " : "";
-  if (same) found.push(`links of ${strictly}${formatRate((share * fastest) / limitOf(problem))}`);
+  if (same) found.push(`links of ${strictly}${formatRate(rounded((share * fastest) / limitOf(problem), Math.ceil))}`);
   found.push(
-    `${problem.headroom === 0 ? "less than" : "at most"} ${formatRate((traffic * limitOf(problem)) / share)} of traffic`,
+    `${problem.headroom === 0 ? "less than" : "at most"} ${formatRate(rounded((traffic * limitOf(problem)) / share, Math.floor))} of traffic`,
   );
   if (share < 1 && problem.headroom > 0) found.push(`a head-room of ${percentBelow(1 - share)}`);
   return found;

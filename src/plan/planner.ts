@@ -75,7 +75,7 @@ export function* plan(problem: PlanProblem, options: PlanOptions = {}): Generato
     trials.push(trial);
     if (chosen === undefined && trial.fits && (problem.spread === "any" || trial.arrangement?.even)) chosen = trial;
   }
-  const found = chosen ?? trials.find((trial) => trial.fits) ?? nearest(trials);
+  const found = chosen ?? trials.find((trial) => trial.fits) ?? nearest(problem, trials);
   return { problem, trials, chosen: found, least: provenLeast(problem, trials, found) };
 }
 
@@ -92,12 +92,14 @@ function tryLoads(problem: PlanProblem, loads: readonly number[], effort: number
 
 const useOf = (trial: Trial): number => trial.arrangement?.outcome.worst.at(-1)?.use ?? Number.POSITIVE_INFINITY;
 
-function nearest(trials: readonly Trial[]): Trial | undefined {
-  const tried = trials.filter(({ arrangement }) => arrangement !== undefined);
-  return tried.reduce<Trial | undefined>(
-    (best, one) => (best === undefined || useOf(one) < useOf(best) - 1e-9 ? one : best),
-    undefined,
-  );
+/** The least worst use; between equals an even spread, if that is the wish, and then the fewest VIPs. */
+function nearest({ spread }: PlanProblem, trials: readonly Trial[]): Trial | undefined {
+  const uneven = ({ arrangement }: Trial) => (spread === "even" && arrangement?.even === false ? 1 : 0);
+  const before = (a: Trial, b: Trial) =>
+    Math.abs(useOf(a) - useOf(b)) > 1e-9 ? useOf(a) < useOf(b) : uneven(a) < uneven(b);
+  return trials
+    .filter(({ arrangement }) => arrangement !== undefined)
+    .reduce<Trial | undefined>((best, one) => (best === undefined || before(one, best) ? one : best), undefined);
 }
 
 /** Every smaller number is out of the question: by its bound, by proof, or because it cannot be spread evenly. */
