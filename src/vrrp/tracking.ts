@@ -80,18 +80,18 @@ function linksOf(instance: VrrpInstance, view: HostView): Verdict[] {
     const there = view.hasAddress(instance.interface, sourceAddress);
     const says = `${sourceAddress} is ${there ? "" : "not "}on ${instance.interface}`;
     verdicts.push(
-      judged(
-        "source address",
-        FAULT_WITHOUT,
-        there,
-        says,
-        ` entering FAULT state (no source address ${sourceAddress})`,
-      ),
+      judged("source address", FAULT_WITHOUT, there, says, ": entering FAULT state (src address not configured)"),
     );
   }
   if (instance.unicastPeers?.length === 0) {
     verdicts.push(
-      judged("peers", FAULT_WITHOUT, false, "it has no unicast peer", " entering FAULT state (no unicast peer)"),
+      judged(
+        "peers",
+        FAULT_WITHOUT,
+        false,
+        "it has no unicast peer",
+        " Cannot use unicast without any peers - going to fault state",
+      ),
     );
   }
   for (const name of interfacesNeeded(instance)) link(name);
