@@ -49,6 +49,7 @@ export class VrrpTrackers {
   #silence: NodeJS.Timeout | undefined;
   #silent = false;
   #begun = false;
+  #everAccepted = false;
 
   constructor(options: VrrpTrackersOptions) {
     this.#options = options;
@@ -127,15 +128,17 @@ export class VrrpTrackers {
     this.#processes.close();
   }
 
-  /** Without a process that accepts, nothing is served, whoever knows about servers. */
+  /** Without a process that accepts nothing is served, whoever knows about servers. At a start the first one is waited for. */
   #proxyHealth(name: string): Health | undefined {
     const accepting = this.#options.accepting();
+    this.#everAccepted ||= accepting;
+    if (!this.#everAccepted && !this.#silent) return undefined;
     const health = proxyHealth(this.#proxy, name, { status: this.#options.status, accepting });
     return this.#silent && accepting ? undefined : health;
   }
 
   #report(kind: ServiceReport["kind"], name: string, health: Health | undefined): ServiceReport | undefined {
-    if (health !== undefined) return { type: "service-state", kind, name, ...health };
+    if (health !== undefined) return { type: "service-state", kind, name, up: health.up, cause: health.cause };
     if (!this.#silent) return undefined;
     const cause = `the director has said nothing of ${kind} ${name} for ${SILENCE_MS / 1_000} s`;
     return { type: "service-state", kind, name, up: null, cause };
