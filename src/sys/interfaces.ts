@@ -63,6 +63,8 @@ export class Interfaces {
 
   /** Reports what has changed already, without waiting for its news: what this process itself has just made. @throws SystemError */
   refresh(): void {
+    // Older than the dump: it would bring back states that have passed.
+    this.#monitor.discard();
     this.#report(this.#table.replace(dumpAll(this.#netlink)));
   }
 

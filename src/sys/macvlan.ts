@@ -2,7 +2,14 @@
 
 import type { MacAddress } from "../base/mac.ts";
 import { NLM_F_CREATE, NLM_F_EXCL } from "../wire/netlink.ts";
-import { buildLink, IFF_UP, macvlanAttributes, RTM_DELLINK, RTM_NEWLINK } from "../wire/netlink-link.ts";
+import {
+  aliasAttribute,
+  buildLink,
+  IFF_UP,
+  macvlanAttributes,
+  RTM_DELLINK,
+  RTM_NEWLINK,
+} from "../wire/netlink-link.ts";
 import { SystemError } from "./addon.ts";
 import type { Netlink } from "./netlink.ts";
 
@@ -20,10 +27,12 @@ const nothing = {
   ...{ lowerIndex: undefined, masterIndex: undefined, operationalState: undefined, otherAttributes: [] },
 };
 
-/** In private mode, down, and without an IPv6 address. @throws SystemError EEXIST, ENODEV, EOPNOTSUPP without macvlan */
+/** In private mode, and down. @throws SystemError EEXIST, ENODEV, EOPNOTSUPP without macvlan */
 export function addMacvlan(netlink: Netlink, { name, mac, baseIndex, alias }: MacvlanPlan): void {
-  const link = { ...nothing, name, mac, lowerIndex: baseIndex, otherAttributes: macvlanAttributes(alias) };
+  const link = { ...nothing, name, mac, lowerIndex: baseIndex, otherAttributes: macvlanAttributes() };
   netlink.request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, buildLink(link), `make the macvlan ${name}`);
+  const remark = { ...nothing, name, otherAttributes: [aliasAttribute(alias)] };
+  netlink.request(RTM_NEWLINK, 0, buildLink(remark), `give ${name} an alias`);
 }
 
 /** @throws SystemError ENODEV, ENETDOWN while the interface below is down */

@@ -133,6 +133,11 @@ export class NetlinkMonitor {
     }
   }
 
+  /** Passes over what waits: for whoever reads everything again now. */
+  discard(): void {
+    drain(this.#socket.fd);
+  }
+
   /** Safe to call twice, and from within a handler. */
   close(): void {
     this.#socket.close();

@@ -31,14 +31,10 @@ const IFLA_MASTER = 10;
 const IFLA_OPERSTATE = 16;
 const IFLA_LINKINFO = 18;
 const IFLA_IFALIAS = 20;
-const IFLA_AF_SPEC = 26;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
 const IFLA_MACVLAN_MODE = 1;
 const MACVLAN_MODE_PRIVATE = 1;
-const IFLA_INET6_ADDR_GEN_MODE = 8;
-const IN6_ADDR_GEN_MODE_NONE = 1;
-const AF_INET6 = 10;
 
 export interface LinkMessage {
   /** AF_UNSPEC; AF_BRIDGE (7) when a bridge reports a port, which is not news of the interface itself. */
@@ -152,15 +148,12 @@ export function linkOrigin(link: LinkMessage): {
   };
 }
 
-/** What makes a link of the given ones a macvlan in private mode, without an IPv6 address of its own (ip-link(8)). */
-export function macvlanAttributes(alias: string): readonly Attribute[] {
+/** What makes a new link a macvlan in private mode (ip-link(8)). */
+export function macvlanAttributes(): readonly Attribute[] {
   const data = buildAttributes([u32Attribute(IFLA_MACVLAN_MODE, MACVLAN_MODE_PRIVATE)]);
   const information = [textAttribute(IFLA_INFO_KIND, "macvlan"), { type: IFLA_INFO_DATA, value: data }];
-  const generation = [{ type: IFLA_INET6_ADDR_GEN_MODE, value: Uint8Array.of(IN6_ADDR_GEN_MODE_NONE) }];
-  const inet6 = { type: AF_INET6, value: buildAttributes(generation) };
-  return [
-    { type: IFLA_LINKINFO, value: buildAttributes(information) },
-    { type: IFLA_AF_SPEC, value: buildAttributes([inet6]) },
-    textAttribute(IFLA_IFALIAS, alias),
-  ];
+  return [{ type: IFLA_LINKINFO, value: buildAttributes(information) }];
 }
+
+/** A remark on a link that is there; the kernel takes none with a new one. */
+export const aliasAttribute = (alias: string): Attribute => textAttribute(IFLA_IFALIAS, alias);

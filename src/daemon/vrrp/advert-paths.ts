@@ -1,8 +1,8 @@
 /**
  * Ways of adverts: raw sockets of the interfaces, and whole frames for virtual routers with an own MAC address.
  *
- * Such a router hears adverts by the socket of the base interface, which sees all of them. So its macvlan joins no group, and
- * no IGMP or MLD report makes a switch believe that the virtual MAC address is at a backup.
+ * Such a router hears adverts from its own virtual MAC address on the macvlan, and all others by the socket of the base. The
+ * macvlan joins no group: no IGMP or MLD report makes a switch believe that the virtual MAC address is at a backup.
  */
 
 import { type IpAddress, ipToBytes, isIpv4 } from "../../base/ip.ts";
@@ -31,8 +31,8 @@ export class AdvertPaths {
   #wanted = new Map<string, Listening[]>();
   /** The macvlan by family, base interface and virtual router id. */
   #macvlans = new Map<string, string>();
-  /** The base by macvlan. */
-  readonly #bases = new Map<string, string>();
+  /** By macvlan; also those of the configuration before, until `settle`. */
+  readonly #bases = new Map<string, { readonly base: string; readonly family: Family }>();
 
   constructor(options: AdvertPathsOptions) {
     this.#options = options;
@@ -51,7 +51,7 @@ export class AdvertPaths {
       const { vmac, family, interface: base, virtualRouterId } = instance;
       if (vmac === undefined || vmac.transmitOnBase) continue;
       this.#macvlans.set(`${family} ${base} ${virtualRouterId}`, vmac.interface);
-      this.#bases.set(vmac.interface, base);
+      this.#bases.set(vmac.interface, { base, family });
     }
   }
 
@@ -60,10 +60,19 @@ export class AdvertPaths {
       if (!(this.#wanted.get(name) ?? []).some((one) => one.family === family)) this.#sockets.close(name, family);
     }
     const macvlans = new Set(this.#macvlans.values());
-    for (const name of this.#bases.keys()) if (!macvlans.has(name)) this.#bases.delete(name);
+    for (const name of this.#bases.keys()) {
+      if (macvlans.has(name)) continue;
+      this.#sockets.closeMacvlan(name);
+      this.#bases.delete(name);
+    }
   }
 
   listen(found: NetworkInterface): void {
+    const macvlan = this.#bases.get(found.name);
+    if (macvlan !== undefined) {
+      const open = () => this.#sockets.openMacvlan(found, macvlan.family);
+      this.#options.complaints.try(`listen for adverts on ${found.name}`, open);
+    }
     for (const wanted of this.#wanted.get(found.name) ?? []) {
       this.#options.complaints.try(`listen for adverts on ${found.name}`, () => {
         const fd = this.#sockets.open(wanted, found.index);
@@ -78,10 +87,11 @@ export class AdvertPaths {
 
   vanished(name: string): void {
     this.#sockets.close(name);
+    this.#sockets.closeMacvlan(name);
   }
 
   send(name: string, destination: IpAddress, packet: Uint8Array): void {
-    const base = this.#bases.get(name);
+    const base = this.#bases.get(name)?.base;
     this.#options.complaints.try(`send an advert on ${name}`, () => {
       const group = multicastMac(destination);
       if (base === undefined) this.#sockets.send(name, destination, packet);

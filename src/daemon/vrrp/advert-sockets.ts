@@ -7,8 +7,10 @@
 import type { IpAddress } from "../../base/ip.ts";
 import { isIpv4 } from "../../base/ip.ts";
 import type { SystemError } from "../../sys/addon.ts";
+import { type FilterInstruction, openPacketSocket, type PacketSocket } from "../../sys/packet-socket.ts";
 import { openRawSocket, type RawSocket } from "../../sys/raw-socket.ts";
 import { openRawSocket6 } from "../../sys/raw-socket-ipv6.ts";
+import { ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from "../../wire/ethernet.ts";
 import { PROTOCOL_VRRP } from "../../wire/ipv4.ts";
 
 export type Family = "ipv4" | "ipv6";
@@ -38,6 +40,8 @@ export interface AdvertHandlers {
 export class AdvertSockets {
   readonly #handlers: AdvertHandlers;
   readonly #open = new Map<string, OpenSocket>();
+  /** By the macvlan that they look at. */
+  readonly #macvlans = new Map<string, { readonly index: number; readonly socket: PacketSocket }>();
 
   constructor(handlers: AdvertHandlers) {
     this.#handlers = handlers;
@@ -79,6 +83,36 @@ export class AdvertSockets {
     return socket.fd;
   }
 
+  /**
+   * Looks at what a macvlan gets. A frame from the MAC address that it has itself, as every other router of the virtual
+   * router sends it, comes to it alone and not to its base (private mode), and needs no group for that.
+   * @throws SystemError
+   */
+  openMacvlan(on: { readonly name: string; readonly index: number }, family: Family): void {
+    const { name, index } = on;
+    if (this.#macvlans.get(name)?.index === index) return;
+    this.closeMacvlan(name);
+    const socket = openPacketSocket({
+      interfaceIndex: index,
+      protocol: family === "ipv4" ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6,
+      filter: onlyVrrp(family),
+      snapLength: 2_048,
+      onFrames: (frames) => {
+        for (const { bytes } of frames) this.#handlers.onPacket(name, bytes.subarray(ETHERNET_BYTES));
+      },
+      onError: (error) => {
+        // Its link is reported by itself.
+        if (error.code !== "ENETDOWN") this.#handlers.onError(name, error);
+      },
+    });
+    this.#macvlans.set(name, { index, socket });
+  }
+
+  closeMacvlan(name: string): void {
+    this.#macvlans.get(name)?.socket.close();
+    this.#macvlans.delete(name);
+  }
+
   /** Does nothing without a socket. @throws SystemError */
   send(name: string, destination: IpAddress, packet: Uint8Array): void {
     this.#open.get(keyOf(name, isIpv4(destination) ? "ipv4" : "ipv6"))?.socket.send(packet, destination);
@@ -94,6 +128,7 @@ export class AdvertSockets {
 
   closeAll(): void {
     for (const { interface: name } of this.listening()) this.close(name);
+    for (const name of this.#macvlans.keys()) this.closeMacvlan(name);
   }
 
   #join(open: OpenSocket, groups: readonly IpAddress[]): void {
@@ -104,5 +139,15 @@ export class AdvertSockets {
     }
   }
 }
+
+const ETHERNET_BYTES = 14;
+
+/** Classic BPF: the protocol number at its place in the header of the family. */
+const onlyVrrp = (family: Family): FilterInstruction[] => [
+  [0x30, 0, 0, ETHERNET_BYTES + (family === "ipv4" ? 9 : 6)],
+  [0x15, 0, 1, PROTOCOL_VRRP],
+  [0x06, 0, 0, 0xffff],
+  [0x06, 0, 0, 0],
+];
 
 const keyOf = (name: string, family: Family): string => `${family} ${name}`;

@@ -2,7 +2,8 @@
  * The macvlan of every virtual router with `use_vmac`: made before the router needs it and whenever its base interface
  * appears, removed at the end, with the kernel's settings that it needs and those of before put back.
  *
- * The settings are the ones that keepalived 2.2.7 makes. A remark on the macvlan (its alias) names the settings of the base
+ * The settings are the ones that keepalived 2.2.7 makes, and arp_announce: answers leave by the base, and its ARP requests
+ * with a virtual address would tell clients the base's MAC address. A remark on the macvlan (its alias) names the settings of the base
  * as they were, so that the next run can put them back after a death.
  */
 
@@ -25,6 +26,9 @@ export interface MacvlansOptions {
 }
 
 const ALIAS = "evenkeel";
+
+/** Of the base: what is on the macvlan is answered for and asked with there alone. */
+const BASE_SETTINGS = { arp_ignore: "1", arp_filter: "1", arp_announce: "2" } as const;
 
 export class Macvlans {
   readonly #options: MacvlansOptions;
@@ -113,8 +117,8 @@ export class Macvlans {
   #prepareBase({ interface: base, family }: VrrpInstance): string {
     if (family !== "ipv4") return ALIAS;
     const { settings } = this.#options;
-    const paths = ["arp_ignore", "arp_filter"].map((name) => `net/ipv4/conf/${base}/${name}`);
-    for (const path of paths) settings.set(path, "1");
+    const paths = Object.keys(BASE_SETTINGS).map((name) => `net/ipv4/conf/${base}/${name}`);
+    for (const [name, value] of Object.entries(BASE_SETTINGS)) settings.set(`net/ipv4/conf/${base}/${name}`, value);
     this.#allowReturnByAnotherInterface();
     return [ALIAS, ...paths.map((path) => `${path}=${settings.before(path) ?? ""}`)].join(" ");
   }
@@ -164,6 +168,8 @@ function ownSettings(family: "ipv4" | "ipv6", name: string): [path: string, valu
   }
   return [
     [`${ipv6}/disable_ipv6`, "0"],
+    // No link-local address of its own: its detection and its groups would be seen on the LAN.
+    [`${ipv6}/addr_gen_mode`, "1"],
     [`${ipv6}/accept_ra`, "0"],
     [`${ipv6}/autoconf`, "0"],
     [`${ipv6}/router_solicitations`, "0"],
@@ -172,6 +178,6 @@ function ownSettings(family: "ipv4" | "ipv6", name: string): [path: string, valu
 
 /** Those of the base that an alias remembers; nothing else may be set by it. */
 const settingsIn = (alias: string): [path: string, value: string][] =>
-  [...alias.matchAll(/(net\/ipv4\/conf\/[^/ ]{1,15}\/arp_(?:ignore|filter))=([0-9])(?= |$)/g)].flatMap(
+  [...alias.matchAll(/(net\/ipv4\/conf\/[^/ ]{1,15}\/arp_(?:ignore|filter|announce))=([0-9])(?= |$)/g)].flatMap(
     ([, path, value]): [string, string][] => (path === undefined || value === undefined ? [] : [[path, value]]),
   );

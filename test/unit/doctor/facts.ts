@@ -16,6 +16,9 @@ export function link(name: string, addresses: readonly string[], over: Partial<I
     flags: 0x41,
     hardwareType: name === "lo" ? 772 : 1,
     masterIndex: undefined,
+    lowerIndex: undefined,
+    kind: undefined,
+    alias: undefined,
     addresses: addresses.map((text) => {
       const [address = "", length = "24"] = text.split("/");
       return {
