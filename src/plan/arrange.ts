@@ -165,17 +165,13 @@ function improve(
     if (contest.worst <= target + CLOSE) break;
     const targets = only(target);
     if (allUp !== undefined && depth > 0) targets[0] = allUp;
+    const verdict = depth < failures ? undefined : decide(loads, links, failures, targets, effort / 4);
+    if (verdict?.kind === "found") contest.enter(verdict.orders);
+    if (verdict !== undefined && verdict.kind !== "gave-up") continue;
     const weights = targets.map((one, size) => (one === undefined ? 0 : size === 0 ? 4 : 1));
-    const vips = contest.best?.vips ?? [];
-    contest.enter(
-      search({ vips, links, failures: depth, targets, weights, effort, seed: loads.length }).vips.map(
-        (one) => one.order,
-      ),
-    );
-    if (contest.worst <= target + CLOSE) break;
-    if (depth < failures) continue;
-    const verdict = decide(loads, links, failures, targets, effort);
-    if (verdict.kind === "found") contest.enter(verdict.orders);
+    const task = { links, failures: depth, targets, weights, effort, seed: loads.length };
+    const { vips } = search({ ...task, vips: contest.best?.vips ?? [] });
+    contest.enter(vips.map(({ order }) => order));
   }
   if (contest.worst <= bound + CLOSE) return true;
   if (depth < failures) return false;
