@@ -19,6 +19,25 @@ let network: HostNetwork | undefined;
 let observer: Observer | undefined;
 let recorder: Recorder | undefined;
 
+/** What happened before the machine was there. */
+const early: Input[] = [];
+/** One reload after the other: each waits for the firewall. */
+let reloaded: Promise<void> = Promise.resolve();
+
+function handle(input: Input): void {
+  if (driver === undefined) early.push(input);
+  else driver.handle(input);
+}
+
+async function reload(configuration: VrrpConfiguration): Promise<void> {
+  await network?.guard(configuration);
+  network?.prepare(configuration);
+  driver?.reconfigure(configuration);
+  network?.settle();
+  observer?.reconfigure(configuration);
+  warnOfMissing();
+}
+
 function warnOfMissing(): void {
   for (const name of network?.missing() ?? [])
     log.write("warning", `WARNING - interface ${name} doesn't exist: waiting for it`);
@@ -46,11 +65,10 @@ serveSupervisor(
       if (message.child !== "vrrp") throw new Error(`a vrrp process was started as ${message.child}`);
       preferThisProcess(log);
       const configuration = withUsableScripts(message.configuration, log);
-      const early: Input[] = [];
-      network = new HostNetwork(configuration, log, (input) =>
-        driver === undefined ? early.push(input) : driver.handle(input),
-      );
+      network = new HostNetwork(configuration, log, handle);
       warnOfMissing();
+      await network.guard(configuration);
+      void network.removeOldDrops();
       const detail = process.env.EVENKEEL_LOG_DETAIL === "1";
       recorder = recorderInto(message.record);
       const record = recorder?.record.bind(recorder);
@@ -61,19 +79,16 @@ serveSupervisor(
       observer = watchNeighbours(configuration, driver, network);
     },
     message(message: Exclude<ToChild, StartMessage>) {
-      if (message.type === "trackers") for (const report of message.reports) driver?.handle(report);
+      if (message.type === "trackers") for (const report of message.reports) handle(report);
       if (message.type !== "reconfigure" || !("vrrp" in message)) return;
       const configuration = withUsableScripts(message.vrrp, log);
-      network?.prepare(configuration);
-      driver?.reconfigure(configuration);
-      network?.settle();
-      observer?.reconfigure(configuration);
-      warnOfMissing();
+      reloaded = reloaded.then(() => reload(configuration));
     },
     async stop() {
       observer?.close();
+      await reloaded;
       await driver?.stop();
-      network?.close();
+      await network?.close();
       await recorder?.close();
     },
     snapshot: () => (driver === undefined ? undefined : { ...driver.snapshot(), findings: observer?.report() ?? [] }),
