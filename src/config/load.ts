@@ -10,11 +10,14 @@ import { kindOf } from "./detect.ts";
 import { type HaproxyContext, loadHaproxy } from "./haproxy/load.ts";
 import { loadKeepalived } from "./keepalived/load.ts";
 import type { ReaderEnvironment } from "./keepalived/reader.ts";
+import type { Reference } from "./keepalived/trackers.ts";
 import type { Configuration } from "./model/configuration.ts";
+import type { ProxyConfiguration } from "./model/proxy.ts";
 import { type Diagnostic, Diagnostics } from "./text/diagnostic.ts";
 import type { ConfigurationFiles } from "./text/files.ts";
 import { readSource } from "./text/read-source.ts";
 import { Source, type Span } from "./text/source.ts";
+import { suggest } from "./text/suggest.ts";
 
 /** What a configuration may ask of the machine that it is read on. */
 export interface LoadEnvironment {
@@ -48,10 +51,11 @@ export function load(paths: readonly string[], environment: LoadEnvironment): Lo
   const haproxy = ofKind("haproxy");
   const vrrp = keepalived.length === 0 ? undefined : loadKeepalived(keepalived, readerOf(environment), diagnostics);
   const proxy = haproxy.length === 0 ? undefined : loadHaproxy(haproxy, haproxyContextOf(environment));
+  if (vrrp !== undefined) checkProxies(vrrp.proxies, proxy?.model, diagnostics);
   const opened = files.map(({ source }) => source);
   const sources = inReadingOrder(opened, vrrp?.sources ?? []);
   return {
-    configuration: { vrrp: vrrp?.model, director: vrrp?.director, proxy: proxy?.model },
+    configuration: { daemon: vrrp?.daemon, vrrp: vrrp?.model, director: vrrp?.director, proxy: proxy?.model },
     diagnostics: sorted([...diagnostics.list, ...(proxy?.diagnostics.list ?? [])], sources),
     dropped: diagnostics.dropped + (proxy?.diagnostics.dropped ?? 0),
     sources,
@@ -64,6 +68,27 @@ function readerOf({ files, hostname, configId, variables, random }: LoadEnvironm
 
 function haproxyContextOf({ files, variables, hostname }: LoadEnvironment): HaproxyContext {
   return { files, environment: variables, hostname };
+}
+
+/** `track_proxy` follows a proxy of the same program: it has to be in a haproxy.cfg of the same load. */
+function checkProxies(names: readonly Reference[], proxy: ProxyConfiguration | undefined, diagnostics: Diagnostics) {
+  const known = new Set([...(proxy?.frontends ?? []), ...(proxy?.backends ?? [])].map(({ name }) => name));
+  for (const { name, at } of names) {
+    if (known.has(name)) continue;
+    const near = suggest(name, known);
+    const help =
+      known.size === 0
+        ? "Load the haproxy.cfg that defines it together with this file"
+        : near === undefined
+          ? `One of ${[...known].slice(0, 10).join(", ")}`
+          : `Did you mean '${near}'?`;
+    diagnostics.error(
+      "keepalived/unknown-proxy",
+      at.span,
+      `track_proxy: no frontend, backend or listen is called '${name}'`,
+      help,
+    );
+  }
 }
 
 interface OpenedFile {

@@ -203,6 +203,7 @@ const GLOBAL: VrrpGlobal = {
   noEmailFaults: false,
   scheduling: { nice: undefined, realtime: undefined, realtimeLimit: undefined },
   interfaceDelays: [],
+  garpGroups: [],
 };
 
 export const configuration = (

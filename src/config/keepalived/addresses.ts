@@ -1,4 +1,4 @@
-/** Lines of `virtual_ipaddress` and `virtual_ipaddress_excluded` (keepalived.conf(5)). */
+/** Lines of `virtual_ipaddress`, `virtual_ipaddress_excluded` and `static_ipaddress` (keepalived.conf(5)). */
 
 import {
   type IpAddress,
@@ -9,10 +9,11 @@ import {
   parseIp,
   parseIpv4,
 } from "../../base/ip.ts";
+import { seconds } from "../../base/time.ts";
 import type { VirtualAddress } from "../model/vrrp.ts";
 import { quote, type Report } from "./report.ts";
 import type { Statement, Word } from "./tree.ts";
-import { interfaceName } from "./values.ts";
+import { integer, interfaceName } from "./values.ts";
 
 /** An address whose interface may still be that of its instance. */
 export type AddressLine = Omit<VirtualAddress, "interface"> & {
@@ -25,24 +26,24 @@ type Scope = VirtualAddress["scope"];
 /** rt_scopes of iproute2. */
 const SCOPES: ReadonlySet<string> = new Set(["global", "site", "link", "host", "nowhere"]);
 const LONGEST_LABEL = 15;
-/** Known to keepalived, not implemented yet; with the number of words that follow. */
-const MISSING_OPTIONS: Readonly<Record<string, number>> = {
-  use_vmac: 0,
-  peer: 1,
-  home: 0,
-  "-nodad": 0,
-  mngtmpaddr: 0,
-  noprefixroute: 0,
-  autojoin: 0,
-  preferred_lft: 1,
-  track_group: 1,
-};
+/** All ones stand for ever. */
+const LONGEST_LIFETIME_SECONDS = 4_294_967_294;
+type Flag = VirtualAddress["flags"][number];
+const FLAGS: ReadonlySet<string> = new Set(["home", "mngtmpaddr", "noprefixroute", "autojoin"]);
+const isFlag = (text: string): text is Flag => FLAGS.has(text);
+const WITH_VALUE: ReadonlySet<string> = new Set([
+  ...["dev", "brd", "broadcast", "label", "scope", "peer", "preferred_lft", "track_group"],
+]);
 
 interface Options {
   interface: string | undefined;
   broadcast: Word | undefined;
-  label: string | undefined;
-  scope: Scope;
+  label: Word | undefined;
+  scope: { readonly value: Scope; readonly at: Word } | undefined;
+  peer: Word | undefined;
+  readonly flags: Flag[];
+  nodad: boolean;
+  preferredLifetime: VirtualAddress["preferredLifetime"];
   noTrack: boolean;
 }
 
@@ -58,15 +59,62 @@ export function readAddress(statement: Statement, report: Report): AddressLine |
   }
   const options = readOptions(statement, report);
   if (options === undefined) return undefined;
-  const prefixLength = prefixLengthOf(address, mask, written, report);
+  const four = isIpv4(address);
+  if (options.broadcast !== undefined && !four) {
+    const message = `VRRP is trying to assign a broadcast ${options.broadcast.text} to the IPv6 address ${address} - skipping it`;
+    report.warning("keepalived/bad-broadcast", options.broadcast, message, "IPv6 has no broadcast addresses");
+    return undefined;
+  }
+  const peer = peerOf(address, options.peer, report);
+  const prefixLength = peer === undefined ? prefixLengthOf(address, mask, written, report) : longestOf(address);
+  if (peer !== undefined && mask !== undefined) {
+    const message = "Cannot specify address prefix when specifying peer address - ignoring";
+    report.warning("keepalived/bad-address", written, message, "Write the address without its length");
+  }
   const broadcast = broadcastOf(address, prefixLength, options.broadcast, report);
-  const { interface: dev, label, scope, noTrack } = options;
-  const more = { peer: undefined, flags: [], nodad: false, preferredLifetime: undefined };
-  return { address, prefixLength, interface: dev, broadcast, label, scope, noTrack, written, ...more };
+  const onlyFour = (word: Word | undefined, what: string) => {
+    if (word === undefined || four) return four;
+    const message = `Cannot specify ${what} for IPv6 addresses (${address}) - ignoring ${what}`;
+    report.warning("keepalived/not-for-ipv6", word, message, `Remove the ${what}`);
+    return false;
+  };
+  const label = onlyFour(options.label, "label") ? options.label?.text : undefined;
+  const scope = onlyFour(options.scope?.at, "scope") ? (options.scope?.value ?? "global") : "global";
+  const { interface: dev, flags, nodad, preferredLifetime, noTrack } = options;
+  return {
+    ...{
+      address,
+      prefixLength,
+      interface: dev,
+      broadcast,
+      label,
+      scope,
+      peer,
+      flags,
+      nodad,
+      preferredLifetime,
+      noTrack,
+    },
+    written,
+  };
+}
+
+const longestOf = (address: IpAddress): 32 | 128 => (isIpv4(address) ? 32 : 128);
+
+function peerOf(address: IpAddress, word: Word | undefined, report: Report): IpAddress | undefined {
+  if (word === undefined) return undefined;
+  const peer = parseIp(word.text);
+  if (peer !== undefined && isIpv4(peer) === isIpv4(address)) return peer;
+  const message =
+    peer === undefined
+      ? `Invalid peer address ${quote(word.text)}`
+      : `Peer address ${quote(word.text)} does not match address family`;
+  report.warning("keepalived/bad-address", word, message, "The address is set without peer");
+  return undefined;
 }
 
 function prefixLengthOf(address: IpAddress, mask: string | undefined, written: Word, report: Report): number {
-  const longest = isIpv4(address) ? 32 : 128;
+  const longest = longestOf(address);
   if (mask === undefined) {
     const help = `Write ${address}/24, or whatever the network has, to add a route to it; write /${longest} to say it is meant`;
     report.note(
@@ -85,25 +133,13 @@ function prefixLengthOf(address: IpAddress, mask: string | undefined, written: W
 
 function readOptions({ keyword: written, words }: Statement, report: Report): Options | undefined {
   const options: Options = {
-    interface: undefined,
-    broadcast: undefined,
-    label: undefined,
-    scope: "global",
-    noTrack: false,
+    ...{ interface: undefined, broadcast: undefined, label: undefined, scope: undefined, peer: undefined },
+    ...{ flags: [], nodad: false, preferredLifetime: undefined, noTrack: false },
   };
   for (let at = 0; at < words.length; at++) {
     const word = words[at] ?? written;
-    const missing = Object.hasOwn(MISSING_OPTIONS, word.text) ? MISSING_OPTIONS[word.text] : undefined;
-    if (missing !== undefined) {
-      report.warning("keepalived/not-implemented", word, `${quote(word.text)} is not implemented yet`);
-      at += missing;
-      continue;
-    }
-    if (word.text === "no_track") {
-      options.noTrack = true;
-      continue;
-    }
-    if (!["dev", "brd", "broadcast", "label", "scope"].includes(word.text)) {
+    if (setSwitch(options, word, report)) continue;
+    if (!WITH_VALUE.has(word.text)) {
       const message = `Unknown configuration entry ${quote(word.text)} for ip address - ignoring`;
       const isAddress = parseIp(word.text.split("/")[0] ?? "") !== undefined;
       report.warning("keepalived/unknown-option", word, message, isAddress ? "One address a line" : undefined);
@@ -113,16 +149,39 @@ function readOptions({ keyword: written, words }: Statement, report: Report): Op
     if (value === undefined) {
       const message = `No ${word.text} parameter specified for ${written.text}`;
       report.warning("keepalived/missing-value", word, message, `Write ${word.text} VALUE or leave it away`);
-    } else if (!setOption(options, word.text, value, written, report)) {
+    } else if (!setOption(options, word, value, written, report)) {
       return undefined;
     }
   }
   return options;
 }
 
+/** False when `word` is none of the words that stand alone. */
+function setSwitch(options: Options, word: Word, report: Report): boolean {
+  if (isFlag(word.text)) {
+    if (!options.flags.includes(word.text)) options.flags.push(word.text);
+    return true;
+  }
+  switch (word.text) {
+    case "no_track":
+      options.noTrack = true;
+      return true;
+    case "-nodad":
+      options.nodad = true;
+      return true;
+    case "use_vmac": {
+      const message = "'use_vmac' of an address is not implemented yet";
+      report.warning("keepalived/not-implemented", word, message, "The address is set on the interface that it names");
+      return true;
+    }
+    default:
+      return false;
+  }
+}
+
 /** False when the address cannot be set with it. */
-function setOption(options: Options, name: string, value: Word, written: Word, report: Report): boolean {
-  switch (name) {
+function setOption(options: Options, name: Word, value: Word, written: Word, report: Report): boolean {
+  switch (name.text) {
     case "dev":
       options.interface = interfaceName(value, report);
       return options.interface !== undefined;
@@ -132,14 +191,27 @@ function setOption(options: Options, name: string, value: Word, written: Word, r
         report.warning("keepalived/bad-label", value, message, "Shorten the label");
         return false;
       }
-      options.label = value.text;
+      options.label = value;
       return true;
     case "scope": {
       const scope = SCOPES.has(value.text) ? (value.text as Scope) : scopeNumber(value.text);
       if (scope === undefined) {
         const message = `Invalid scope ${quote(value.text)} specified for ${written.text} - ignoring`;
         report.warning("keepalived/bad-scope", value, message, "One of global, site, link, host, nowhere or 0 to 255");
-      } else options.scope = scope;
+      } else options.scope = { value: scope, at: value };
+      return true;
+    }
+    case "peer":
+      options.peer = value;
+      return true;
+    case "preferred_lft": {
+      const lifetime = value.text === "forever" ? "forever" : integer(value, 0, LONGEST_LIFETIME_SECONDS, report);
+      if (lifetime !== undefined) options.preferredLifetime = lifetime === "forever" ? lifetime : seconds(lifetime);
+      return true;
+    }
+    case "track_group": {
+      const message = "'track_group' is not implemented yet";
+      report.warning("keepalived/not-implemented", name, message, "Losing the address changes no state");
       return true;
     }
     default:
@@ -180,13 +252,4 @@ function hostBits(address: Ipv4Address, length: number, set: boolean): Ipv4Addre
 function splitOnce(text: string, separator: string): [string, string | undefined] {
   const at = text.indexOf(separator);
   return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
-}
-
-/** The IPv4 source address of adverts. */
-export function readSourceAddress(word: Word, report: Report): Ipv4Address | undefined {
-  const address = parseIp(word.text);
-  if (address !== undefined && isIpv4(address)) return address;
-  const problem = address === undefined ? "is no IP address" : "is IPv6, which is not implemented yet";
-  report.warning("keepalived/bad-address", word, `${quote(word.text)} ${problem} - ignoring`, "Give an IPv4 address");
-  return undefined;
 }

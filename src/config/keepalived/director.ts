@@ -6,13 +6,13 @@
  * `connection_table_size` is a keyword of evenkeel's own.
  */
 
-import type { DirectorConfiguration, DirectorGlobal, NotifyFifo, VirtualServer } from "../model/virtual-server.ts";
-import type { ScriptCommand, ScriptUser, VrrpGlobal } from "../model/vrrp.ts";
+import type { DirectorConfiguration, DirectorGlobal, VirtualServer } from "../model/virtual-server.ts";
+import type { VrrpGlobal } from "../model/vrrp.ts";
 import { noSettings } from "./check-settings.ts";
 import type { SslFiles } from "./checker-draft.ts";
+import { FifoReader } from "./fifos.ts";
 import { MailReader } from "./mail.ts";
 import { quote, type Report } from "./report.ts";
-import { commandOf, scriptUser } from "./script.ts";
 import { KnownTrackFiles } from "./track-file.ts";
 import type { Statement, Word } from "./tree.ts";
 import { flag, integer } from "./values.ts";
@@ -28,22 +28,15 @@ const LONGEST_TIMEOUT_SECONDS = 2_678_400;
 const SMALLEST_TABLE = 1_024;
 const LARGEST_TABLE = 134_217_728;
 
-interface FifoDraft {
-  path: string | undefined;
-  user: ScriptUser | undefined;
-  script: ScriptCommand | undefined;
-}
-
-const noFifo = (): FifoDraft => ({ path: undefined, user: undefined, script: undefined });
-
 export class DirectorReader {
   readonly #report: Report;
-  readonly #files = new KnownTrackFiles();
+  /** Of FILE_CHECKs and of VRRP. */
+  readonly trackFiles = new KnownTrackFiles();
+  readonly mail: MailReader;
+  readonly fifos: FifoReader;
   readonly #groups = new Map<string, ServerGroup>();
   readonly #drafts: VirtualServerDraft[] = [];
   readonly #settings = noSettings();
-  readonly #mail: MailReader;
-  readonly #fifo = { all: noFifo(), lvs: noFifo() };
   #ssl: SslFiles = { ca: undefined, certificate: undefined, key: undefined, password: undefined };
   #timeouts: DirectorGlobal["timeouts"] | undefined;
   #flush = false;
@@ -54,7 +47,8 @@ export class DirectorReader {
 
   constructor(report: Report) {
     this.#report = report;
-    this.#mail = new MailReader(report);
+    this.mail = new MailReader(report);
+    this.fifos = new FifoReader(report);
   }
 
   /** Once complete: the first virtual server that runs a script. */
@@ -66,12 +60,12 @@ export class DirectorReader {
   get blockHandlers(): Handlers {
     return {
       virtual_server: (statement) => {
-        const draft = readVirtualServer(statement, this.#files, this.#report);
+        const draft = readVirtualServer(statement, this.trackFiles, this.#report);
         if (draft !== undefined) this.#drafts.push(draft);
       },
       virtual_server_group: (statement) => this.#addGroup(statement),
-      track_file: (statement) => this.#files.define(statement, this.#report),
-      vrrp_track_file: (statement) => this.#files.define(statement, this.#report),
+      track_file: (statement) => this.trackFiles.define(statement, this.#report),
+      vrrp_track_file: (statement) => this.trackFiles.define(statement, this.#report),
       SSL: ({ block }) => this.#readSsl(block ?? []),
     };
   }
@@ -79,31 +73,14 @@ export class DirectorReader {
   /** Words of `global_defs`. */
   get globalHandlers(): Handlers {
     return {
-      ...this.#mail.handlers,
+      ...this.mail.handlers,
+      ...this.fifos.handlers,
       lvs_timeouts: (statement) => this.#readTimeouts(statement),
       lvs_flush: () => {
         this.#flush = true;
       },
       lvs_flush_on_stop: ({ words: [what] }) => this.#setFlushOnStop(what),
       lvs_flush_onstop: ({ words: [what] }) => this.#setFlushOnStop(what),
-      lvs_notify_fifo: (statement) => this.#readFifo(statement, this.#fifo.lvs),
-      lvs_notify_fifo_script: (line) => {
-        this.#fifo.lvs.script = commandOf(line, "user", this.#report);
-      },
-      notify_fifo: (statement) => {
-        this.#readFifo(statement, this.#fifo.all);
-        const message =
-          "notify_fifo gets the events of virtual and real servers: those of VRRP are not implemented yet";
-        this.#report.warning(
-          "keepalived/not-implemented",
-          statement.keyword,
-          message,
-          "lvs_notify_fifo says it exactly",
-        );
-      },
-      notify_fifo_script: (line) => {
-        this.#fifo.all.script = commandOf(line, "user", this.#report);
-      },
       checker_log_all_failures: ({ words: [value] }) => {
         this.#settings.logAllFailures = flag(value, this.#report);
       },
@@ -135,21 +112,21 @@ export class DirectorReader {
         flush: this.#flush,
         flushOnStop: this.#flushOnStop,
         connectionTableSize: this.#connectionTableSize,
-        fifos: [this.#fifo.all, this.#fifo.lvs].map(completeFifo).filter((fifo) => fifo !== undefined),
+        fifos: this.fifos.lvs,
         enableScriptSecurity,
         scriptUser: user,
         rsInitNotifies: this.#rsInitNotifies,
-        mail: this.#mail.complete(routerId),
-        mailEveryCheck: this.#mail.everyCheck,
+        mail: this.mail.complete(routerId),
+        mailEveryCheck: this.mail.everyCheck,
       },
       virtualServers,
-      trackFiles: this.#files.used,
+      trackFiles: this.trackFiles.used,
     };
   }
 
   #completeVirtualServers(): VirtualServer[] {
     const report = this.#report;
-    const context = { groups: this.#groups, ssl: this.#ssl, settings: this.#settings, alerts: this.#mail.defaults };
+    const context = { groups: this.#groups, ssl: this.#ssl, settings: this.#settings, alerts: this.mail.defaults };
     const owners = new Map<string, string>();
     const complete: VirtualServer[] = [];
     for (const draft of this.#drafts) {
@@ -206,11 +183,6 @@ export class DirectorReader {
     this.#ssl = ssl;
   }
 
-  #readFifo({ words: [path, user, group] }: Statement, into: FifoDraft): void {
-    into.path = path?.text;
-    into.user = user === undefined ? undefined : scriptUser(user.text, group?.text);
-  }
-
   #setFlushOnStop(what: Word | undefined): void {
     if (what === undefined || what.text === "VS") this.#flushOnStop = what === undefined ? "all" : "virtual-servers";
     else {
@@ -250,6 +222,3 @@ function runsScript({ quorumUp, quorumDown, realServers }: VirtualServer): boole
   ]);
   return [quorumUp, quorumDown, ...scripts].some((script) => script !== undefined);
 }
-
-const completeFifo = ({ path, user, script }: FifoDraft): NotifyFifo | undefined =>
-  path === undefined ? undefined : { path, user, script };

@@ -4,13 +4,13 @@ import { type Duration, seconds } from "../../base/time.ts";
 import type { GratuitousArp } from "../model/vrrp.ts";
 import type { Report } from "./report.ts";
 import type { Statement } from "./tree.ts";
-import { integer } from "./values.ts";
+import { integer, timer } from "./values.ts";
 import type { Handlers } from "./walk.ts";
 
 /** What was written; the rest comes from global_defs and defaults. */
 export type GarpDraft = { -readonly [K in keyof GratuitousArp]?: GratuitousArp[K] };
 
-const MOST_SECONDS = 86_400;
+const MOST_SECONDS = 4_294;
 const MOST_REPEATS = 1_000;
 
 /** Handlers of the keywords with `prefix` (`garp_` or `vrrp_garp_`) that fill `draft`. */
@@ -29,7 +29,20 @@ export function garpHandlers(prefix: "garp_" | "vrrp_garp_", draft: GarpDraft, r
     const value = firstInteger(statement, 0, MOST_REPEATS, report);
     if (value !== undefined) draft[key] = value;
   };
+  const extra = `${prefix}extra_if`;
+  const old = prefix === "garp_" ? "vmac_garp_intvl" : "vrrp_vmac_garp_intvl";
+  const setExtra = ({ words }: Statement) => {
+    const word = words[0]?.text === "all" ? words[1] : words[0];
+    const value = word && timer(word, 0, MOST_SECONDS, report, "none");
+    if (value !== undefined) draft.extraInterfaces = value;
+  };
   return {
+    [extra]: setExtra,
+    [old]: (statement) => {
+      const message = `Keyword "${old}" is deprecated - please use "${extra}"`;
+      report.warning("keepalived/obsolete", statement.keyword, message, `Write ${extra}`);
+      setExtra(statement);
+    },
     [`${prefix}master_delay`]: delay("masterDelay"),
     [`${prefix}master_repeat`]: count("masterRepeat"),
     [`${prefix}master_refresh`]: delay("masterRefresh"),

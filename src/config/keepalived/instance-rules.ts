@@ -3,7 +3,7 @@
  * what cannot work as written, and the typed model: keepalived.conf(5); RFC 5798 §6.1; RFC 3768 §5.3.7.
  */
 
-import { isIpv4 } from "../../base/ip.ts";
+import type { IpAddress } from "../../base/ip.ts";
 import { centiseconds, type Duration, inSeconds, seconds } from "../../base/time.ts";
 import type { TrackInterface, VirtualAddress, VrrpInstance } from "../model/vrrp.ts";
 import type { AddressLine } from "./addresses.ts";
@@ -11,38 +11,42 @@ import { authPassOf } from "./authentication.ts";
 import { completeGarp } from "./garp.ts";
 import type { GlobalDefs } from "./global-defs.ts";
 import type { InstanceDraft } from "./instance.ts";
+import { lintInstance } from "./instance-lints.ts";
 import { quote, type Report } from "./report.ts";
+import { acceptOf, clearWhatStrictForbids } from "./strict.ts";
+import { completePeers } from "./unicast.ts";
+import { completeVirtualMac, type MacvlanNames } from "./virtual-mac.ts";
 
 const OWNER_PRIORITY = 255;
 const DEFAULT_PRIORITY = 100;
 /** RFC 5798 §5.2.7: twelve bits of centiseconds. */
 const LONGEST_V3_CENTISECONDS = 4_095;
-/** Priorities of two routers are seldom nearer than this. */
-const SMALLEST_USEFUL_WEIGHT = 5;
 /** The count of addresses in an advert is one byte. */
 const MOST_ADDRESSES = 255;
 
 /** Undefined when the instance could not run at all; the reasons are errors in `report`. */
-export function completeInstance(draft: InstanceDraft, globals: GlobalDefs, report: Report): VrrpInstance | undefined {
+export function completeInstance(
+  draft: InstanceDraft,
+  globals: GlobalDefs,
+  macvlans: MacvlanNames,
+  report: Report,
+): VrrpInstance | undefined {
+  const { defaults, model } = globals;
   const name = draft.name.text;
+  const family = draft.unicast.family ?? "ipv4";
+  const strict = draft.strict ?? defaults.strict;
+  const version = versionOf(draft, family, defaults.version, report);
   const priority = priorityOf(draft, report);
+  if (strict) clearWhatStrictForbids(draft, priority, version, report);
   const state = priority === OWNER_PRIORITY ? "MASTER" : (draft.state?.value ?? "BACKUP");
-  const version = draft.version?.value ?? globals.defaults.version;
-  checkUnicast(draft, report);
+  const unicastPeers = completePeers(draft.unicast, draft.name, report);
   const nopreempt = keepsNopreempt(draft, state, priority, report);
   const preemptDelay = preemptDelayOf(draft, state, nopreempt, report);
   const advertInterval = advertIntervalOf(draft, version, report);
   const authPass = authPassOf(draft, version, report);
-  const [advertised, excess] = advertisedOf(oneFamily(draft, report), draft, report);
-  checkAddresses(draft, report);
-  if (globals.strict !== undefined && priority !== OWNER_PRIORITY && draft.addresses.length > 0) {
-    const message = `keepalived would drop traffic to the addresses of ${quote(name)}: vrrp_strict with priority ${priority}`;
-    const help = "evenkeel does not drop it; remove vrrp_strict so that both do the same";
-    report.warning("keepalived/strict-drops-traffic", draft.name, message, help);
-  }
-  warnOfUselessWeights(draft, priority, nopreempt, report);
-
-  const { interface: device, virtualRouterId } = draft;
+  const [advertised, excess] = advertisedOf(draft, version, strict, report);
+  warnOfDuplicates(draft, report);
+  const { interface: device, virtualRouterId, trackers } = draft;
   if (device === undefined)
     report.error("keepalived/no-interface", draft.name, `(${name}) has no interface`, "Add: interface NAME");
   if (virtualRouterId === undefined) {
@@ -51,56 +55,71 @@ export function completeInstance(draft: InstanceDraft, globals: GlobalDefs, repo
   }
   if (device === undefined || virtualRouterId === undefined) return undefined;
 
+  const unicast = (unicastPeers?.length ?? 0) > 0;
+  const of = { owner: name, virtualRouterId: virtualRouterId.value, family, unicast };
+  const vmac = completeVirtualMac(draft.vmac, of, macvlans, report);
   const placed = (line: AddressLine): VirtualAddress => {
     const { written: _, interface: own, ...address } = line;
-    return { ...address, interface: own ?? device };
+    return { ...address, interface: own === undefined || own === device ? (vmac?.interface ?? device) : own };
   };
-  return {
+  const { proxyNames: _, serviceNames: __, ...tracked } = trackers;
+  const { trackInterfaces: links, ...others } = tracked;
+  const garp = completeGarp(draft.garp, defaults.garp);
+  const group: IpAddress = family === "ipv4" ? model.mcastGroup4 : model.mcastGroup6;
+  const instance: VrrpInstance = {
     name,
     state,
     interface: device,
+    vmac,
+    family,
     virtualRouterId: virtualRouterId.value,
     priority,
     version,
     advertInterval,
     authPass,
-    virtualAddresses: advertised.filter(({ address }) => isIpv4(address)).map(placed),
-    excludedAddresses: [...excess, ...draft.excluded].filter(({ address }) => isIpv4(address)).map(placed),
-    sourceAddress: draft.sourceAddress,
-    vmac: undefined,
-    family: "ipv4",
-    virtualRoutes: [],
-    virtualRules: [],
-    promoteSecondaries: false,
-    trackSourceAddress: false,
-    multicastGroup: globals.model.mcastGroup4,
-    unicastPeers: undefined,
-    unicastTtl: 255,
-    checkUnicastSource: false,
-    checksumWithoutPseudoHeader: false,
-    strict: false,
-    accept: true,
-    trackFiles: [],
-    trackProcesses: [],
-    trackProxies: [],
-    trackServices: [],
-    ownerIgnoreAdverts: false,
-    timerExpiredBackup: undefined,
-    onVipLoss: "failover",
-    notifyPriorityChanges: false,
-    smtpAlert: false,
+    virtualAddresses: advertised.map(placed),
+    excludedAddresses: [...excess, ...draft.excluded].map(placed),
+    virtualRoutes: draft.routes,
+    virtualRules: draft.rules,
+    promoteSecondaries: draft.promoteSecondaries,
+    sourceAddress: draft.unicast.source?.value,
+    trackSourceAddress: draft.unicast.trackSource !== undefined,
+    multicastGroup: (unicastPeers === undefined ? draft.unicast.group?.value : undefined) ?? group,
+    unicastPeers,
+    unicastTtl: unicast ? (draft.unicast.ttl?.value ?? 255) : 255,
+    checkUnicastSource: unicast && (draft.unicast.checkSource ?? defaults.checkUnicastSource),
+    checksumWithoutPseudoHeader:
+      version === 3 && family === "ipv4" && (draft.checksumAsV2?.value ?? defaults.checksumAsV2),
+    strict,
+    accept: acceptOf(draft, strict, priority),
+    ...others,
+    trackInterfaces: links.filter((tracker) => isForeign(tracker, device, draft, report)),
     nopreempt,
     preemptDelay,
-    trackInterfaces: draft.trackInterfaces.filter((tracker) => isForeign(tracker, device, draft, report)),
-    trackScripts: draft.trackScripts,
     ignoreOwnLink: draft.ignoreOwnLink,
-    garp: completeGarp(draft.garp, globals.defaults.garp),
-    lowerPrioNoAdvert: draft.lowerPrioNoAdvert,
-    higherPrioSendAdvert: draft.higherPrioSendAdvert,
-    downTimerAdverts: draft.downTimerAdverts,
-    skipCheckAdvAddr: draft.skipCheckAdvAddr ?? globals.model.skipCheckAdvAddr,
+    garp: strict ? { ...garp, lowerPrioDelay: seconds(0), lowerPrioRepeat: 0 } : garp,
+    lowerPrioNoAdvert: strict || (draft.lowerPrioNoAdvert?.value ?? defaults.lowerPrioNoAdvert),
+    higherPrioSendAdvert: !strict && (draft.higherPrioSendAdvert?.value ?? defaults.higherPrioSendAdvert),
+    downTimerAdverts: strict ? 3 : (draft.downTimerAdverts?.value ?? defaults.downTimerAdverts),
+    skipCheckAdvAddr: draft.skipCheckAdvAddr ?? model.skipCheckAdvAddr,
+    ownerIgnoreAdverts: draft.ownerIgnoreAdverts ?? defaults.ownerIgnoreAdverts,
+    timerExpiredBackup: draft.timerExpiredBackup,
+    onVipLoss: draft.onVipLoss,
     notify: draft.notify,
+    notifyPriorityChanges: draft.notifyPriorityChanges ?? defaults.notifyPriorityChanges,
+    smtpAlert: draft.smtpAlert ?? defaults.smtpAlert,
   };
+  lintInstance(instance, draft, report);
+  return instance;
+}
+
+/** IPv6 has version 3 alone (RFC 5798 §1.1); keepalived lets version 2 pass without `strict_mode`, and nobody else speaks it. */
+function versionOf({ version, name }: InstanceDraft, family: "ipv4" | "ipv6", general: 2 | 3, report: Report): 2 | 3 {
+  if (family === "ipv4") return version?.value ?? general;
+  if (version?.value !== 2) return 3;
+  const message = `(${name.text}) cannot use IPv6 with VRRP version 2; setting version 3`;
+  report.warning("keepalived/ipv6-version", version.at, message, "Remove the line");
+  return 3;
 }
 
 function priorityOf({ name, priority, state }: InstanceDraft, report: Report): number {
@@ -163,50 +182,24 @@ function advertIntervalOf({ name, advertInterval: given }: InstanceDraft, versio
   return centiseconds(hundredths);
 }
 
-function checkUnicast({ name, unicast, unicastPeers }: InstanceDraft, report: Report): void {
-  if (unicast === undefined || unicastPeers) return;
-  const message = `(${name.text}) A unicast keyword has been specified without any unicast peers. Defaulting to multicast`;
-  report.warning("keepalived/unicast-without-peers", unicast, message, "Write mcast_src_ip for the source address");
-}
-
-/** The first address decides the family; an advert carries only one. */
-function oneFamily(draft: InstanceDraft, report: Report): readonly AddressLine[] {
-  const [first] = draft.addresses;
-  if (first === undefined) {
-    if (draft.noVirtualAddress) return [];
-    const message = `(${draft.name.text}) No VIP specified; at least one is sensible`;
-    report.warning("keepalived/no-address", draft.name, message, "Add virtual_ipaddress { ADDRESS/LENGTH }");
-    return [];
-  }
-  const kept = draft.addresses.filter(({ address, written }) => {
-    if (isIpv4(address) === isIpv4(first.address)) return true;
-    const message = `(${draft.name.text}): address family must match VRRP instance [${written.text}] - ignoring`;
-    report.warning(
-      "keepalived/mixed-families",
-      written,
-      message,
-      "Put it into virtual_ipaddress_excluded or another instance",
-    );
-    return false;
-  });
-  return kept;
-}
-
 /** Those in the adverts, and those that the instance holds without saying so. */
 function advertisedOf(
-  addresses: readonly AddressLine[],
-  { name }: InstanceDraft,
+  { name, addresses, noVirtualAddress }: InstanceDraft,
+  version: 2 | 3,
+  strict: boolean,
   report: Report,
 ): [advertised: readonly AddressLine[], excess: readonly AddressLine[]] {
+  if (addresses.length === 0 && !noVirtualAddress) {
+    const needed = version === 3 || strict;
+    const message = `(${name.text}) No VIP specified; at least one is ${needed ? "required" : "sensible"}`;
+    const help = "Add virtual_ipaddress { ADDRESS/LENGTH }, or no_virtual_ipaddress to say that none is meant";
+    report.warning("keepalived/no-address", name, message, help);
+  }
   const [first] = addresses.slice(MOST_ADDRESSES);
   if (first === undefined) return [addresses, []];
   const message = `(${name.text}) has ${addresses.length} addresses; an advert holds ${MOST_ADDRESSES} - excess moved to excluded`;
-  report.warning(
-    "keepalived/too-many-addresses",
-    first.written,
-    message,
-    "Write the rest into virtual_ipaddress_excluded",
-  );
+  const help = "Write the rest into virtual_ipaddress_excluded";
+  report.warning("keepalived/too-many-addresses", first.written, message, help);
   return [addresses.slice(0, MOST_ADDRESSES), addresses.slice(MOST_ADDRESSES)];
 }
 
@@ -218,50 +211,13 @@ function isForeign(tracker: TrackInterface, own: string, { name }: InstanceDraft
   return false;
 }
 
-function checkAddresses(draft: InstanceDraft, report: Report): void {
-  const family = draft.addresses[0];
+function warnOfDuplicates({ name, addresses, excluded }: InstanceDraft, report: Report): void {
   const seen = new Set<string>();
-  for (const { address, written } of [...draft.addresses, ...draft.excluded]) {
+  for (const { address, written } of [...addresses, ...excluded]) {
     if (seen.has(address)) {
-      const message = `(${draft.name.text}) address ${quote(address)} is given twice`;
+      const message = `(${name.text}) address ${quote(address)} is given twice`;
       report.warning("keepalived/duplicate-address", written, message, "Remove one of the lines on all routers");
     }
     seen.add(address);
-    const skipped = draft.addresses.some((one) => one.written === written) && family && isIpv4(family.address);
-    if (isIpv4(address) || skipped) continue;
-    const message = `IPv6 address ${quote(address)}: IPv6 is not implemented yet`;
-    report.error("keepalived/ipv6", written, message, "It would be on no router: keep keepalived for this instance");
-  }
-}
-
-function warnOfUselessWeights(draft: InstanceDraft, priority: number, nopreempt: boolean, report: Report): void {
-  const trackers = [
-    ...draft.trackScripts.map(({ script, weight }) => ({ tracked: script, weight })),
-    ...draft.trackInterfaces.map(({ interface: tracked, weight }) => ({ tracked, weight })),
-  ];
-  const weighted = trackers.find(({ weight }) => weight !== 0);
-  if (weighted === undefined) return;
-  const { tracked, weight } = weighted;
-  const subject = `(${draft.name.text}) weight ${weight} of ${quote(tracked)}`;
-  if (priority === OWNER_PRIORITY) {
-    const message = `${subject} changes nothing: priority 255 is fixed`;
-    report.warning("keepalived/useless-weight", draft.name, message, "Give a priority below 255");
-  } else if (nopreempt) {
-    const message = `${subject} moves no address: with nopreempt the others do not take over from a live MASTER`;
-    report.warning(
-      "keepalived/useless-weight",
-      draft.name,
-      message,
-      "Leave the weight away: a failure then means FAULT",
-    );
-  } else if (Math.abs(weight) < SMALLEST_USEFUL_WEIGHT) {
-    const other = Math.min(OWNER_PRIORITY - 1, Math.max(1, priority + weight));
-    const message = `${subject} is small: it moves the address only past peers between priority ${priority} and ${other}`;
-    report.note(
-      "keepalived/small-weight",
-      draft.name,
-      message,
-      "Give a weight larger than the gap between the routers",
-    );
   }
 }

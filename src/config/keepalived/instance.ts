@@ -3,17 +3,22 @@
  * them together is `instance-rules.ts`.
  */
 
-import type { Ipv4Address } from "../../base/ip.ts";
 import type { Duration } from "../../base/time.ts";
-import type { TrackInterface, TrackScript } from "../model/vrrp.ts";
-import { type AddressLine, readAddress, readSourceAddress } from "./addresses.ts";
+import type { VirtualRoute, VirtualRule } from "../model/route.ts";
+import type { VrrpInstance } from "../model/vrrp.ts";
+import { type AddressLine, readAddress } from "./addresses.ts";
 import { type GarpDraft, garpHandlers } from "./garp.ts";
 import { type InstanceDefaults, warnOfNoOffSwitch } from "./global-defs.ts";
+import type { IprouteNames } from "./iproute-names.ts";
 import { type NotifyDraft, noNotify, notifyHandlers } from "./notify.ts";
 import { quote, type Report } from "./report.ts";
-import { type KnownScripts, readTrackInterfaces, readTrackScripts } from "./trackers.ts";
+import { readRoute } from "./routes.ts";
+import type { RuleReader } from "./rules.ts";
+import { type KnownTracked, noTrackers, type TrackersDraft, trackerHandlers } from "./trackers.ts";
 import type { Statement, Word } from "./tree.ts";
+import { joinsFamily, noUnicast, type UnicastDraft, unicastHandlers } from "./unicast.ts";
 import { flag, integer, interfaceName, timer } from "./values.ts";
+import { noVirtualMac, type VirtualMacDraft, virtualMacHandlers } from "./virtual-mac.ts";
 import { type Handlers, walk } from "./walk.ts";
 
 /** A value with the words that gave it. */
@@ -36,71 +41,72 @@ export interface InstanceDraft {
   readonly addresses: AddressLine[];
   readonly excluded: AddressLine[];
   noVirtualAddress: boolean;
-  sourceAddress: Ipv4Address | undefined;
-  /** `unicast_src_ip` or an empty `unicast_peer`: unicast was meant. */
-  unicast: Word | undefined;
-  unicastPeers: boolean;
+  readonly routes: VirtualRoute[];
+  readonly rules: VirtualRule[];
+  promoteSecondaries: boolean;
+  readonly unicast: UnicastDraft;
+  readonly vmac: VirtualMacDraft;
+  checksumAsV2: Given<boolean> | undefined;
+  strict: boolean | undefined;
+  accept: Given<boolean> | undefined;
   nopreempt: Word | undefined;
   preemptDelay: Given<Duration> | undefined;
-  readonly trackInterfaces: TrackInterface[];
-  readonly trackScripts: TrackScript[];
+  readonly trackers: TrackersDraft;
   ignoreOwnLink: boolean;
   readonly garp: GarpDraft;
-  lowerPrioNoAdvert: boolean;
-  higherPrioSendAdvert: boolean;
-  downTimerAdverts: number;
+  lowerPrioNoAdvert: Given<boolean> | undefined;
+  higherPrioSendAdvert: Given<boolean> | undefined;
+  downTimerAdverts: Given<number> | undefined;
   skipCheckAdvAddr: boolean | undefined;
+  ownerIgnoreAdverts: boolean | undefined;
+  timerExpiredBackup: number | undefined;
+  onVipLoss: VrrpInstance["onVipLoss"];
+  notifyPriorityChanges: boolean | undefined;
+  smtpAlert: boolean | undefined;
   readonly notify: NotifyDraft;
+}
+
+/** What an instance may name. */
+export interface InstanceContext {
+  readonly defaults: InstanceDefaults;
+  readonly tracked: KnownTracked;
+  readonly names: IprouteNames;
+  readonly rules: RuleReader;
 }
 
 export function readInstance(
   statement: Statement,
   name: Word,
-  defaults: InstanceDefaults,
-  scripts: KnownScripts,
+  context: InstanceContext,
   report: Report,
 ): InstanceDraft {
   const draft: InstanceDraft = {
     name,
-    state: undefined,
-    interface: undefined,
-    virtualRouterId: undefined,
-    priority: undefined,
-    version: undefined,
-    advertInterval: undefined,
-    authentication: undefined,
-    authType: undefined,
-    authPass: undefined,
-    addresses: [],
-    excluded: [],
-    noVirtualAddress: false,
-    sourceAddress: undefined,
-    unicast: undefined,
-    unicastPeers: false,
-    nopreempt: undefined,
-    preemptDelay: undefined,
-    trackInterfaces: [],
-    trackScripts: [],
-    ignoreOwnLink: false,
-    garp: {},
-    lowerPrioNoAdvert: defaults.lowerPrioNoAdvert,
-    higherPrioSendAdvert: defaults.higherPrioSendAdvert,
-    downTimerAdverts: defaults.downTimerAdverts,
-    skipCheckAdvAddr: undefined,
+    ...{ state: undefined, interface: undefined, virtualRouterId: undefined, priority: undefined, version: undefined },
+    ...{ advertInterval: undefined, authentication: undefined, authType: undefined, authPass: undefined },
+    ...{ addresses: [], excluded: [], noVirtualAddress: false, routes: [], rules: [], promoteSecondaries: false },
+    ...{ checksumAsV2: undefined, strict: undefined, accept: undefined, nopreempt: undefined, preemptDelay: undefined },
+    ...{ ignoreOwnLink: false, garp: {}, lowerPrioNoAdvert: undefined, higherPrioSendAdvert: undefined },
+    ...{ downTimerAdverts: undefined, skipCheckAdvAddr: undefined, ownerIgnoreAdverts: undefined },
+    ...{ timerExpiredBackup: undefined, notifyPriorityChanges: undefined, smtpAlert: undefined },
+    onVipLoss: "failover",
+    unicast: noUnicast(),
+    vmac: noVirtualMac(),
+    trackers: noTrackers(),
     notify: noNotify(),
   };
   const handlers = {
     ...electionHandlers(draft, report),
-    ...addressHandlers(draft, report),
+    ...addressHandlers(draft, context, report),
+    ...unicastHandlers(draft.unicast, name.text, report),
+    ...virtualMacHandlers(draft.vmac, report),
     ...authenticationHandlers(draft, report),
-    ...behaviourHandlers(draft, scripts, report),
+    ...trackerHandlers(draft.trackers, name.text, context.tracked, report),
+    ...behaviourHandlers(draft, report),
     ...garpHandlers("garp_", draft.garp, report),
-    ...notifyHandlers(draft.notify, report),
+    ...notifyHandlers(draft.notify, name.text, report),
   };
   walk(statement.block ?? [], "vrrp_instance", handlers, report);
-  const peers = (statement.block ?? []).find((one) => one.keyword.text === "unicast_peer");
-  draft.unicastPeers = (peers?.block?.length ?? 0) > 0;
-  if (peers !== undefined) draft.unicast = peers.keyword;
   return draft;
 }
 
@@ -145,36 +151,63 @@ function electionHandlers(draft: InstanceDraft, report: Report): Handlers {
       if (word && value !== undefined) draft.preemptDelay = { value, at: word };
     },
     down_timer_adverts: ({ words: [word] }) => {
-      draft.downTimerAdverts = (word && integer(word, 1, 100, report, "3")) ?? draft.downTimerAdverts;
+      const value = word && integer(word, 1, 100, report, "3");
+      if (word && value !== undefined) draft.downTimerAdverts = { value, at: word };
     },
   };
 }
 
-function addressHandlers(draft: InstanceDraft, report: Report): Handlers {
-  const read = (into: AddressLine[]) => (statement: Statement) => {
-    for (const line of statement.block ?? []) {
-      const address = readAddress(line, report);
-      if (address !== undefined) into.push(address);
-    }
-  };
-  const setSource = ({ words: [word] }: Statement) => {
-    if (word !== undefined) draft.sourceAddress = readSourceAddress(word, report) ?? draft.sourceAddress;
-  };
+function addressHandlers(draft: InstanceDraft, { names, rules }: InstanceContext, report: Report): Handlers {
   return {
     interface: ({ words: [word] }) => {
       if (word !== undefined) draft.interface = interfaceName(word, report);
     },
-    virtual_ipaddress: read(draft.addresses),
-    virtual_ipaddress_excluded: read(draft.excluded),
+    virtual_ipaddress: ({ block }) => {
+      for (const line of block ?? []) {
+        const address = readAddress(line, report);
+        if (address !== undefined && isOfFamily(address, draft, report)) draft.addresses.push(address);
+      }
+    },
+    virtual_ipaddress_excluded: ({ block }) => {
+      for (const line of block ?? []) {
+        const address = readAddress(line, report);
+        if (address !== undefined) draft.excluded.push(address);
+      }
+    },
     no_virtual_ipaddress: () => {
       draft.noVirtualAddress = true;
     },
-    mcast_src_ip: setSource,
-    unicast_src_ip: (statement) => {
-      draft.unicast ??= statement.keyword;
-      setSource(statement);
+    virtual_routes: ({ block }) => {
+      for (const line of block ?? []) {
+        const route = readRoute(line, { names, kind: "virtual", report });
+        if (route !== undefined) draft.routes.push(route);
+      }
+    },
+    virtual_rules: ({ block }) => {
+      for (const line of block ?? []) {
+        const rule = rules.read(line);
+        if (rule !== undefined) draft.rules.push(rule);
+      }
+    },
+    promote_secondaries: () => {
+      draft.promoteSecondaries = true;
+    },
+    native_ipv6: ({ keyword }) => {
+      draft.unicast.family ??= "ipv6";
+      if (draft.unicast.family === "ipv6") return;
+      const message = `(${draft.name.text}) Cannot specify native_ipv6 with IPv4 addresses`;
+      report.warning("keepalived/mixed-families", keyword, message, "Remove it: the addresses say it");
     },
   };
+}
+
+/** An advert carries one family. */
+function isOfFamily({ address, written }: AddressLine, draft: InstanceDraft, report: Report): boolean {
+  if (joinsFamily(draft.unicast, address)) return true;
+  const message = `(${draft.name.text}): address family must match VRRP instance [${written.text}] - ignoring`;
+  const help = "Put it into virtual_ipaddress_excluded or another instance";
+  report.warning("keepalived/mixed-families", written, message, help);
+  return false;
 }
 
 function authenticationHandlers(draft: InstanceDraft, report: Report): Handlers {
@@ -200,24 +233,61 @@ function authenticationHandlers(draft: InstanceDraft, report: Report): Handlers 
   };
 }
 
-function behaviourHandlers(draft: InstanceDraft, scripts: KnownScripts, report: Report): Handlers {
-  const owner = draft.name.text;
+function behaviourHandlers(draft: InstanceDraft, report: Report): Handlers {
+  const switched = (set: (value: Given<boolean>) => void) => {
+    return ({ keyword, words: [word] }: Statement) => {
+      const value = flag(word, report);
+      if (value !== undefined) set({ value, at: word ?? keyword });
+    };
+  };
+  const stallKeyword = ({ words: [word] }: Statement) => {
+    draft.timerExpiredBackup = (word === undefined ? 254 : integer(word, 1, 254, report, "254")) ?? 254;
+  };
   return {
-    track_interface: ({ block }) => readTrackInterfaces(block ?? [], owner, draft.trackInterfaces, report),
-    track_script: ({ block }) => readTrackScripts(block ?? [], owner, scripts, draft.trackScripts, report),
     dont_track_primary: () => {
       draft.ignoreOwnLink = true;
     },
-    lower_prio_no_advert: ({ words }) => {
-      draft.lowerPrioNoAdvert = flag(words[0], report) ?? draft.lowerPrioNoAdvert;
-    },
-    higher_prio_send_advert: ({ words }) => {
-      draft.higherPrioSendAdvert = flag(words[0], report) ?? draft.higherPrioSendAdvert;
-    },
+    lower_prio_no_advert: switched((given) => {
+      draft.lowerPrioNoAdvert = given;
+    }),
+    higher_prio_send_advert: switched((given) => {
+      draft.higherPrioSendAdvert = given;
+    }),
     skip_check_adv_addr: (statement) => {
       draft.skipCheckAdvAddr = true;
       warnOfNoOffSwitch(statement, report);
     },
-    accept: () => {},
+    owner_ignore_adverts: switched(({ value }) => {
+      draft.ownerIgnoreAdverts = value;
+    }),
+    timer_expired_backup: stallKeyword,
+    thread_timer_expired: stallKeyword,
+    accept: ({ keyword }) => {
+      draft.accept = { value: true, at: keyword };
+    },
+    no_accept: ({ keyword }) => {
+      draft.accept = { value: false, at: keyword };
+    },
+    strict_mode: switched(({ value }) => {
+      draft.strict = value;
+    }),
+    v3_checksum_as_v2: switched((given) => {
+      draft.checksumAsV2 = given;
+    }),
+    notify_priority_changes: switched(({ value }) => {
+      draft.notifyPriorityChanges = value;
+    }),
+    smtp_alert: switched(({ value }) => {
+      draft.smtpAlert = value;
+    }),
+    on_vip_loss: ({ words: [word] }) => {
+      if (word === undefined) return;
+      if (word.text === "failover" || word.text === "restore") {
+        draft.onVipLoss = word.text;
+        return;
+      }
+      const message = `Unknown on_vip_loss ${quote(word.text)}`;
+      report.warning("keepalived/unknown-option", word, message, "Write failover or restore");
+    },
   };
 }

@@ -4,7 +4,9 @@ import type { Table } from "./keyword-notation.ts";
 
 /** evenkeel's own; keepalived reports them as unknown and goes on. */
 export const OWN_KEYWORDS: Readonly<Record<string, readonly string[]>> = {
-  global_defs: ["connection_table_size"],
+  global_defs: ["connection_table_size", "notify_parallel"],
+  vrrp_instance: ["on_vip_loss", "track_proxy", "track_service"],
+  vrrp_sync_group: ["track_proxy", "track_service"],
   virtual_server: ["check_path", "on_server_down"],
   real_server: ["check_path"],
   checkers: ["check_path"],

@@ -5,25 +5,38 @@
  * yet are checked for unknown words and reported.
  */
 
+import type { DaemonSettings } from "../model/daemon.ts";
 import type { DirectorConfiguration } from "../model/virtual-server.ts";
-import type { VrrpConfiguration, VrrpInstance, VrrpScript } from "../model/vrrp.ts";
+import type { TrackedProcess, VrrpConfiguration, VrrpInstance, VrrpScript } from "../model/vrrp.ts";
 import type { Diagnostics } from "../text/diagnostic.ts";
+import type { ConfigurationFiles } from "../text/files.ts";
 import type { Source } from "../text/source.ts";
 import { Budget } from "./budget.ts";
+import { DaemonSettingsReader } from "./daemon-settings.ts";
 import { DirectorReader } from "./director.ts";
 import { type GlobalDefs, readGlobalDefs } from "./global-defs.ts";
 import { type InstanceDraft, readInstance } from "./instance.ts";
 import { completeInstance } from "./instance-rules.ts";
+import { IprouteNames } from "./iproute-names.ts";
 import { LineReader, type ReaderEnvironment } from "./reader.ts";
 import { quote, Report } from "./report.ts";
+import { RuleReader } from "./rules.ts";
+import { servedNames, withServices } from "./served-names.ts";
+import { StaticsReader } from "./statics.ts";
 import { completeSyncGroups, readSyncGroup, type SyncGroupDraft, withoutWeightsInGroups } from "./sync-group.ts";
+import { readTrackProcess } from "./track-process.ts";
+import type { Reference } from "./trackers.ts";
 import { type Statement, TreeBuilder, type Word } from "./tree.ts";
+import { MacvlanNames } from "./virtual-mac.ts";
 import { readVrrpScript } from "./vrrp-script.ts";
 import { walk } from "./walk.ts";
 
 export interface LoadedKeepalived {
   readonly model: VrrpConfiguration;
   readonly director: DirectorConfiguration | undefined;
+  readonly daemon: DaemonSettings;
+  /** What `track_proxy` names: known once haproxy.cfg is read. */
+  readonly proxies: readonly Reference[];
   /** `files` and what they include, in the order of reading. */
   readonly sources: readonly Source[];
 }
@@ -38,57 +51,91 @@ export function loadKeepalived(
   const reader = new LineReader(environment, report, new Budget());
   const tree = new TreeBuilder(report);
   for (const file of files) for (const line of reader.read(file)) tree.add(line);
-  return { ...modelsOf(tree.done(), report), sources: reader.sources };
+  return { ...modelsOf(tree.done(), environment.files, report), sources: reader.sources };
 }
 
-function modelsOf(statements: readonly Statement[], report: Report): Omit<LoadedKeepalived, "sources"> {
+function modelsOf(
+  statements: readonly Statement[],
+  files: ConfigurationFiles,
+  report: Report,
+): Omit<LoadedKeepalived, "sources"> {
   const director = new DirectorReader(report);
-  const globals = readGlobalDefs(blocksNamed("global_defs", statements), director.globalHandlers, report);
-  const below = new Set(blocksNamed("vrrp_script", statements).map(({ words }) => words[0]?.text ?? ""));
+  const daemon = new DaemonSettingsReader(report);
+  const more = { ...director.globalHandlers, ...daemon.globalHandlers };
+  const globals = readGlobalDefs(blocksNamed("global_defs", statements), more, report);
+  globals.defaults.smtpAlert = director.mail.vrrpDefault;
+  const namesOf = (...keywords: string[]) =>
+    new Set(keywords.flatMap((one) => blocksNamed(one, statements)).map(({ words }) => words[0]?.text ?? ""));
+  const below = {
+    scripts: namesOf("vrrp_script"),
+    files: namesOf("track_file", "vrrp_track_file"),
+    processes: namesOf("vrrp_track_process"),
+  };
   const scripts = new Map<string, VrrpScript>();
+  const processes = new Map<string, TrackedProcess>();
   const instances = new Map<string, InstanceDraft>();
   const groups = new Map<string, SyncGroupDraft>();
-  const known = { above: scripts, below };
+  const tracked = { scripts, files: director.trackFiles, processes, below };
+  const names = new IprouteNames(files);
+  const rules = new RuleReader(names, report);
+  const context = { defaults: globals.defaults, tracked, names, rules };
+  const statics = new StaticsReader(names, rules, globals.defaultInterface, report);
   walk(
     statements,
     "",
     {
       ...director.blockHandlers,
+      ...daemon.blockHandlers,
+      ...statics.blockHandlers,
       global_defs: () => {},
       vrrp_script: (statement) => {
-        below.delete(statement.words[0]?.text ?? "");
+        below.scripts.delete(statement.words[0]?.text ?? "");
         define(statement, "vrrp script", scripts, () => readVrrpScript(statement, report), report);
       },
+      vrrp_track_process: (statement) => {
+        below.processes.delete(statement.words[0]?.text ?? "");
+        define(statement, "track process", processes, () => readTrackProcess(statement, report), report);
+      },
       vrrp_instance: (statement) =>
-        define(
-          statement,
-          "vrrp instance",
-          instances,
-          (name) => readInstance(statement, name, globals.defaults, known, report),
-          report,
-        ),
+        define(statement, "vrrp instance", instances, (name) => readInstance(statement, name, context, report), report),
       vrrp_sync_group: (statement) =>
-        define(statement, "vrrp sync group", groups, (name) => readSyncGroup(statement, name, known, report), report),
+        define(statement, "vrrp sync group", groups, (name) => readSyncGroup(statement, name, tracked, report), report),
     },
     report,
   );
   const usable = completeInstances([...instances.values()], globals, report);
-  const syncGroups = completeSyncGroups([...groups.values()], new Set(instances.keys()), report);
+  const syncGroups = completeSyncGroups([...groups.values()], new Set(instances.keys()), globals.defaults, report);
   const nameOf = new Map([...instances].map(([name, draft]) => [name, draft.name]));
-  const model = {
-    global: globals.model,
-    scripts: [...scripts.values()],
-    trackFiles: [],
-    trackProcesses: [],
-    statics: { addresses: [], routes: [], rules: [] },
-    syncGroups,
-    instances: withoutWeightsInGroups(usable, syncGroups, nameOf, report),
-  };
   const directorModel = director.complete(globals.model);
+  const trackers = [...instances.values(), ...groups.values()].map((draft) => draft.trackers);
+  const served = servedNames(trackers, directorModel, report);
+  const complete = withoutWeightsInGroups(usable, syncGroups, nameOf, report).map((one) => withServices(one, served));
+  const groupsComplete = syncGroups.map((group) => withServices(group, served));
+  const telling = complete.some((one) => one.smtpAlert) || syncGroups.some((one) => one.smtpAlert);
+  const trackedProcesses = new Set(
+    [...complete, ...syncGroups].flatMap((one) => one.trackProcesses.map(({ name }) => name)),
+  );
+  const model: VrrpConfiguration = {
+    global: {
+      ...globals.model,
+      notifyFifos: director.fifos.vrrp,
+      mail: telling ? director.mail.complete(globals.model.routerId) : undefined,
+      noEmailFaults: director.mail.withoutFaults,
+      interfaceDelays: statics.interfaceDelays,
+      garpGroups: statics.garpGroups,
+    },
+    scripts: [...scripts.values()],
+    trackFiles: director.trackFiles.usedByVrrp,
+    trackProcesses: [...processes.values()].filter(({ name }) => trackedProcesses.has(name)),
+    statics: statics.statics,
+    syncGroups: groupsComplete,
+    instances: complete,
+  };
   const [firstScript] = scripts.size > 0 ? blocksNamed("vrrp_script", statements) : [];
   const withScript = firstScript?.keyword ?? director.firstWithScript;
   if (withScript !== undefined && !globals.model.enableScriptSecurity) noteScriptSecurity(withScript, report);
-  return { model, director: directorModel };
+  const proxies = trackers.flatMap(({ proxyNames }) => proxyNames);
+  return { model, director: directorModel, daemon: daemon.complete(), proxies };
 }
 
 const blocksNamed = (keyword: string, statements: readonly Statement[]): readonly Statement[] =>
@@ -117,22 +164,43 @@ function define<T>(
 function completeInstances(drafts: readonly InstanceDraft[], globals: GlobalDefs, report: Report): VrrpInstance[] {
   const usable: VrrpInstance[] = [];
   const owners = new Map<string, string>();
+  const holders = new Map<string, string>();
+  const macvlans = new MacvlanNames(globals.macvlanPrefix);
   for (const draft of drafts) {
-    const instance = completeInstance(draft, globals, report);
+    const instance = completeInstance(draft, globals, macvlans, report);
     if (instance === undefined) continue;
     usable.push(instance);
-    const place = `${instance.virtualRouterId} ${instance.interface}`;
+    warnOfSharedAddresses(draft, holders, report);
+    if ((instance.unicastPeers?.length ?? 0) > 0) continue;
+    const place = `${instance.virtualRouterId} ${instance.family} ${instance.interface}`;
     const other = owners.get(place);
     if (other === undefined) {
       owners.set(place, instance.name);
       continue;
     }
-    const { virtualRouterId, interface: device, name } = instance;
-    const message = `${quote(other)} and ${quote(name)} both use VRID ${virtualRouterId} with IPv4 on interface ${device}`;
+    const { virtualRouterId, interface: device, name, family } = instance;
+    const message = `${quote(other)} and ${quote(name)} both use VRID ${virtualRouterId} with ${family === "ipv4" ? "IPv4" : "IPv6"} on interface ${device}`;
     const at = draft.virtualRouterId?.at ?? draft.name;
     report.error("keepalived/duplicate-virtual-router-id", at, message, "Give each its own virtual_router_id");
   }
   return usable;
+}
+
+/** keepalived says nothing, and the two take the address away from each other. */
+function warnOfSharedAddresses(
+  { name, addresses, excluded }: InstanceDraft,
+  holders: Map<string, string>,
+  report: Report,
+) {
+  for (const { address, written } of [...addresses, ...excluded]) {
+    const other = holders.get(address);
+    if (other === undefined) holders.set(address, name.text);
+    else if (other !== name.text) {
+      const message = `${quote(other)} and ${quote(name.text)} both have the address ${address}`;
+      const help = "Whichever becomes BACKUP removes it from under the other: give each its own";
+      report.warning("keepalived/shared-address", written, message, help);
+    }
+  }
 }
 
 function noteScriptSecurity(at: Word, report: Report): void {

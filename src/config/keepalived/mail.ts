@@ -31,6 +31,8 @@ export class MailReader {
   #heloName: string | undefined;
   #all: boolean | undefined;
   #checker: boolean | undefined;
+  #vrrp: boolean | undefined;
+  #faults = true;
   #everyCheck = true;
   #recipients: Word | undefined;
 
@@ -58,8 +60,14 @@ export class MailReader {
       smtp_alert_checker: ({ words: [word] }) => {
         this.#checker = flag(word, report) ?? this.#checker;
       },
+      smtp_alert_vrrp: ({ words: [word] }) => {
+        this.#vrrp = flag(word, report) ?? this.#vrrp;
+      },
       no_checker_emails: () => {
         this.#everyCheck = false;
+      },
+      no_email_faults: () => {
+        this.#faults = false;
       },
     };
   }
@@ -68,6 +76,15 @@ export class MailReader {
   get defaults(): AlertDefaults {
     const given = this.#checker ?? this.#all;
     return { virtualServer: given ?? false, realServer: given ?? true };
+  }
+
+  /** `smtp_alert` of an instance or sync group that does not say. */
+  get vrrpDefault(): boolean {
+    return this.#vrrp ?? this.#all ?? false;
+  }
+
+  get withoutFaults(): boolean {
+    return !this.#faults;
   }
 
   /** A mail for every checker that changes, not only when the server's state does. */

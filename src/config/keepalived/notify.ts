@@ -18,8 +18,13 @@ export const noNotify = (): NotifyDraft => ({
   masterRxLowerPri: undefined,
 });
 
-export function notifyHandlers(draft: NotifyDraft, report: Report): Handlers {
+export function notifyHandlers(draft: NotifyDraft, owner: string, report: Report): Handlers {
   const set = (event: Exclude<keyof NotifyDraft, "deleted">) => (statement: Statement) => {
+    if (draft[event] !== undefined) {
+      const message = `(${owner}) ${statement.keyword.text} script already specified - ignoring ${statement.words[0]?.text ?? ""}`;
+      report.warning("keepalived/already-defined", statement.keyword, message, "Call both from one script");
+      return;
+    }
     draft[event] = commandOf(statement, "user", report);
   };
   return {
@@ -28,5 +33,9 @@ export function notifyHandlers(draft: NotifyDraft, report: Report): Handlers {
     notify_fault: set("fault"),
     notify_stop: set("stop"),
     notify: set("any"),
+    notify_master_rx_lower_pri: set("masterRxLowerPri"),
+    notify_deleted: (statement) => {
+      draft.deleted = statement.words.length === 0 ? "say-deleted" : commandOf(statement, "user", report);
+    },
   };
 }

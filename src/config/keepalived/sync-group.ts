@@ -1,41 +1,47 @@
 /** `vrrp_sync_group NAME { … }`: instances that fail and recover together (keepalived.conf(5), "VRRP synchronization"). */
 
-import type { SyncGroup, TrackInterface, TrackScript, VrrpInstance } from "../model/vrrp.ts";
+import type { SyncGroup, VrrpInstance } from "../model/vrrp.ts";
 import { type NotifyDraft, noNotify, notifyHandlers } from "./notify.ts";
 import { quote, type Report } from "./report.ts";
-import { type KnownScripts, readTrackInterfaces, readTrackScripts } from "./trackers.ts";
+import { type KnownTracked, noTrackers, type TrackersDraft, trackerHandlers } from "./trackers.ts";
 import type { Statement, Word } from "./tree.ts";
+import { flag } from "./values.ts";
 import { walk } from "./walk.ts";
 
 export interface SyncGroupDraft {
   readonly name: Word;
   readonly members: Word[];
-  readonly trackInterfaces: TrackInterface[];
-  readonly trackScripts: TrackScript[];
+  readonly trackers: TrackersDraft;
   readonly notify: NotifyDraft;
   trackingWeight: boolean;
+  notifyPriorityChanges: boolean | undefined;
+  smtpAlert: boolean | undefined;
 }
 
-export function readSyncGroup(statement: Statement, name: Word, scripts: KnownScripts, report: Report): SyncGroupDraft {
+export function readSyncGroup(statement: Statement, name: Word, known: KnownTracked, report: Report): SyncGroupDraft {
   const draft: SyncGroupDraft = {
     name,
     members: [],
-    trackInterfaces: [],
-    trackScripts: [],
+    trackers: noTrackers(),
     notify: noNotify(),
     trackingWeight: false,
+    notifyPriorityChanges: undefined,
+    smtpAlert: undefined,
   };
   const handlers = {
-    ...notifyHandlers(draft.notify, report),
+    ...notifyHandlers(draft.notify, name.text, report),
+    ...trackerHandlers(draft.trackers, name.text, known, report),
     group: ({ block }: Statement) => {
       for (const { keyword, words } of block ?? []) draft.members.push(keyword, ...words);
     },
-    track_interface: ({ block }: Statement) =>
-      readTrackInterfaces(block ?? [], name.text, draft.trackInterfaces, report),
-    track_script: ({ block }: Statement) =>
-      readTrackScripts(block ?? [], name.text, scripts, draft.trackScripts, report),
     sync_group_tracking_weight: () => {
       draft.trackingWeight = true;
+    },
+    notify_priority_changes: ({ words: [word] }: Statement) => {
+      draft.notifyPriorityChanges = flag(word, report) ?? draft.notifyPriorityChanges;
+    },
+    smtp_alert: ({ words: [word] }: Statement) => {
+      draft.smtpAlert = flag(word, report) ?? draft.smtpAlert;
     },
   };
   walk(statement.block ?? [], "vrrp_sync_group", handlers, report);
@@ -46,6 +52,7 @@ export function readSyncGroup(statement: Statement, name: Word, scripts: KnownSc
 export function completeSyncGroups(
   drafts: readonly SyncGroupDraft[],
   defined: ReadonlySet<string>,
+  general: { readonly notifyPriorityChanges: boolean; readonly smtpAlert: boolean },
   report: Report,
 ): SyncGroup[] {
   const groupOf = new Map<string, string>();
@@ -65,16 +72,11 @@ export function completeSyncGroups(
       const message = `Sync group ${quote(name)} has only 1 virtual router - this probably isn't what you want`;
       report.warning("keepalived/single-member", draft.name, message, "List the instances that must move together");
     }
-    const { trackInterfaces, trackScripts, notify, trackingWeight } = draft;
-    groups.push({
-      ...{ name, members, trackInterfaces, trackScripts, notify, trackingWeight },
-      trackFiles: [],
-      trackProcesses: [],
-      trackProxies: [],
-      trackServices: [],
-      notifyPriorityChanges: false,
-      smtpAlert: false,
-    });
+    const { notify, trackingWeight } = draft;
+    const { proxyNames: _, serviceNames: __, ...trackers } = draft.trackers;
+    const notifyPriorityChanges = draft.notifyPriorityChanges ?? general.notifyPriorityChanges;
+    const smtpAlert = draft.smtpAlert ?? general.smtpAlert;
+    groups.push({ name, members, ...trackers, notify, trackingWeight, notifyPriorityChanges, smtpAlert });
   }
   return groups;
 }
@@ -117,12 +119,19 @@ export function withoutWeightsInGroups(
       report.warning("keepalived/weight-in-group", at, message, help);
       return false;
     };
-    const trackScripts = instance.trackScripts.filter(
-      ({ script, weight }) => weight === 0 || ignored("script", script),
-    );
-    const trackInterfaces = instance.trackInterfaces.filter(
-      ({ interface: name, weight }) => weight === 0 || ignored("interface", name),
-    );
-    return { ...instance, trackScripts, trackInterfaces };
+    const plain = <T extends { readonly weight: number }>(
+      kind: string,
+      list: readonly T[],
+      nameOf: (one: T) => string,
+    ) => list.filter((one) => one.weight === 0 || ignored(kind, nameOf(one)));
+    return {
+      ...instance,
+      trackScripts: plain("script", instance.trackScripts, ({ script }) => script),
+      trackInterfaces: plain("interface", instance.trackInterfaces, (one) => one.interface),
+      trackFiles: plain("file", instance.trackFiles, ({ name }) => name),
+      trackProcesses: plain("process", instance.trackProcesses, ({ name }) => name),
+      trackProxies: plain("proxy", instance.trackProxies, ({ name }) => name),
+      trackServices: plain("service", instance.trackServices, ({ name }) => name),
+    };
   });
 }

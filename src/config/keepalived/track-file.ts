@@ -1,4 +1,4 @@
-/** `track_file NAME { … }` as FILE_CHECK uses it (keepalived.conf(5), "Tracker files"). It has to stand above its use. */
+/** `track_file NAME { … }` (keepalived.conf(5), "Tracker files"). It has to stand above its use. */
 
 import type { TrackFile } from "../model/virtual-server.ts";
 import { quote, type Report } from "./report.ts";
@@ -11,10 +11,23 @@ const GREATEST_WEIGHT = 254;
 export class KnownTrackFiles {
   readonly #files = new Map<string, TrackFile>();
   readonly #used = new Set<string>();
+  readonly #usedByVrrp = new Set<string>();
 
   /** Those that a FILE_CHECK names. */
   get used(): readonly TrackFile[] {
     return [...this.#files.values()].filter(({ name }) => this.#used.has(name));
+  }
+
+  /** Those that an instance or a sync group tracks. */
+  get usedByVrrp(): readonly TrackFile[] {
+    return [...this.#files.values()].filter(({ name }) => this.#usedByVrrp.has(name));
+  }
+
+  /** Undefined when none of that name stands above. */
+  forVrrp(name: string): TrackFile | undefined {
+    const file = this.#files.get(name);
+    if (file !== undefined) this.#usedByVrrp.add(name);
+    return file;
   }
 
   define(statement: Statement, report: Report): void {

@@ -59,6 +59,15 @@ export interface VrrpGlobal {
   readonly scheduling: Scheduling;
   /** `interface_up_down_delays`: changes of a link count when they have lasted so long. */
   readonly interfaceDelays: readonly InterfaceDelay[];
+  /** `garp_group`: interfaces that share one gap between gratuitous ARPs; they come before `vrrp_garp_interval`. */
+  readonly garpGroups: readonly GarpGroup[];
+}
+
+export interface GarpGroup {
+  readonly interfaces: readonly string[];
+  /** 0 for none. */
+  readonly interval: Duration;
+  readonly neighbourInterval: Duration;
 }
 
 /** How the vrrp process is put before others. */

@@ -53,7 +53,7 @@ export class Supervisor {
   readonly #scripts: OnceScripts;
   readonly #startedAtMs = Date.now();
   readonly #statuses = new Map<string, ServerReport>();
-  #configuration: Configuration = { vrrp: undefined, director: undefined, proxy: undefined };
+  #configuration: Configuration = { daemon: undefined, vrrp: undefined, director: undefined, proxy: undefined };
   #control: ControlServer | undefined;
   #vrrp: ManagedChild | undefined;
   #director: ManagedChild | undefined;
@@ -88,8 +88,8 @@ export class Supervisor {
    */
   async start(): Promise<void> {
     const { files, configId, socketPath } = this.#options;
-    const { proxy, vrrp, director } = readConfiguration(files, configId, this.#log);
-    this.#configuration = { proxy, vrrp, director };
+    const { daemon, proxy, vrrp, director } = readConfiguration(files, configId, this.#log);
+    this.#configuration = { daemon, proxy, vrrp, director };
     await this.#scripts.startup(vrrp?.global);
     if (this.#stopping !== undefined) return;
     const listening = proxy === undefined ? undefined : this.#listeners.prepare(proxy);

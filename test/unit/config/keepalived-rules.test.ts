@@ -171,23 +171,29 @@ const cases: readonly [name: string, body: string, said: string[], model?: Expec
   ],
 
   [
-    "unicast peers are an error",
-    "unicast_peer {\n10.0.0.2\n}",
-    ["7 error not-implemented: 'unicast_peer' is not implemented yet"],
+    "unicast peers take the place of the group",
+    "unicast_peer {\n10.0.0.2\n10.0.0.3 min_ttl 254\n}",
+    [],
+    {
+      unicastPeers: [
+        { address: "10.0.0.2", minTtl: 0, maxTtl: 255 },
+        { address: "10.0.0.3", minTtl: 254, maxTtl: 255 },
+      ] as never,
+      checkUnicastSource: true,
+    },
   ],
   [
     "no unicast peers mean multicast",
     "unicast_peer {\n}",
     [
-      "7 warning not-implemented: 'unicast_peer' is not implemented yet",
-      "7 warning unicast-without-peers: (A) A unicast keyword has been specified without any unicast peers. Defaulting to multicast",
+      "7 warning unicast-without-peers: (A) A unicast keyword has been specified without any unicast peers. Defaulting to multicast. This usage is deprecated - please update your configuration.",
     ],
   ],
   [
     "unicast_src_ip alone is mcast_src_ip",
     "unicast_src_ip 10.0.0.9",
     [
-      "7 warning unicast-without-peers: (A) A unicast keyword has been specified without any unicast peers. Defaulting to multicast",
+      "7 warning unicast-without-peers: (A) A unicast keyword has been specified without any unicast peers. Defaulting to multicast. This usage is deprecated - please update your configuration.",
     ],
     { sourceAddress: "10.0.0.9" as never },
   ],
@@ -195,19 +201,20 @@ const cases: readonly [name: string, body: string, said: string[], model?: Expec
   [
     "a source address must be one",
     "mcast_src_ip here",
-    ["7 warning bad-address: 'here' is no IP address - ignoring"],
+    ["7 warning bad-address: Configuration error: VRRP instance[A] malformed src address[here]. Skipping..."],
     { sourceAddress: undefined },
   ],
+  ["adverts may go to another group", "mcast_dst_ip 224.0.0.19", [], { multicastGroup: "224.0.0.19" as never }],
   [
-    "another multicast group is an error",
-    "mcast_dst_ip 224.0.0.19",
-    ["7 error not-implemented: 'mcast_dst_ip' is not implemented yet"],
+    "use_vmac names its interface",
+    "use_vmac",
+    [],
+    { vmac: { interface: "vrrp.7", mac: undefined, transmitOnBase: false } },
   ],
-  ["use_vmac is a warning", "use_vmac", ["7 warning not-implemented: 'use_vmac' is not implemented yet"]],
   [
-    "virtual_routes are a warning, once",
-    "virtual_routes {\n10.1.0.0/16 via 10.0.0.3\n10.2.0.0/16 via 10.0.0.3\n}",
-    ["7 warning not-implemented: 'virtual_routes' is not implemented yet"],
+    "a route without interface is not tracked",
+    "virtual_routes {\n10.1.0.0/16 via 10.0.0.3\n10.2.0.0/16 via 10.0.0.3 no_track\n}",
+    ["8 warning untracked-route: Warning - cannot track route 10.1.0.0/16 with no interface specified, not tracking"],
   ],
   ["debug does nothing", "debug 2", ["7 note no-effect: 'debug' is accepted and has nothing to do here"]],
 
@@ -280,7 +287,7 @@ const cases: readonly [name: string, body: string, said: string[], model?: Expec
   [
     "a tracker's weight is kept in range",
     "track_interface {\neth1 weight 300\neth2 weight -50 reverse\n}",
-    ["8 warning out-of-range: number '300' outside range [-253, 253]"],
+    ["8 warning out-of-range: number '300' outside range [-254, 254]"],
     {
       trackInterfaces: [
         { interface: "eth1", weight: 0, reverse: false },
@@ -353,6 +360,10 @@ const PLAIN = {
   label: undefined,
   scope: "global",
   noTrack: false,
+  peer: undefined,
+  flags: [],
+  nodad: false,
+  preferredLifetime: undefined,
 };
 const NO_ADDRESS = "1 warning no-address: (A) No VIP specified; at least one is sensible";
 const addressCases: readonly [line: string, said: string[], ...addresses: object[]][] = [
@@ -405,10 +416,10 @@ const addressCases: readonly [line: string, said: string[], ...addresses: object
   [
     "10.0.0.1/24 use_vmac peer 10.0.0.2",
     [
-      "5 warning not-implemented: 'use_vmac' is not implemented yet",
-      "5 warning not-implemented: 'peer' is not implemented yet",
+      "5 warning bad-address: Cannot specify address prefix when specifying peer address - ignoring",
+      "5 warning not-implemented: 'use_vmac' of an address is not implemented yet",
     ],
-    PLAIN,
+    { ...PLAIN, prefixLength: 32, peer: "10.0.0.2" },
   ],
   ["10.0.0.1/24\n10.0.0.1/24", ["6 warning duplicate-address: (A) address '10.0.0.1' is given twice"], PLAIN, PLAIN],
   [
@@ -416,7 +427,25 @@ const addressCases: readonly [line: string, said: string[], ...addresses: object
     ["6 warning mixed-families: (A): address family must match VRRP instance [fe80::1/64] - ignoring"],
     PLAIN,
   ],
-  ["fe80::1/64", ["5 error ipv6: IPv6 address 'fe80::1': IPv6 is not implemented yet"]],
+  ["fe80::1/64", [], { ...PLAIN, address: "fe80::1", prefixLength: 64 }],
+  [
+    "fe80::1/64 label x scope link",
+    [
+      "5 warning not-for-ipv6: Cannot specify label for IPv6 addresses (fe80::1) - ignoring label",
+      "5 warning not-for-ipv6: Cannot specify scope for IPv6 addresses (fe80::1) - ignoring scope",
+    ],
+    { ...PLAIN, address: "fe80::1", prefixLength: 64 },
+  ],
+  [
+    "10.0.0.1/24 home -nodad mngtmpaddr noprefixroute autojoin preferred_lft forever",
+    [],
+    {
+      ...PLAIN,
+      flags: ["home", "mngtmpaddr", "noprefixroute", "autojoin"],
+      nodad: true,
+      preferredLifetime: "forever",
+    },
+  ],
 ];
 for (const [line, said, ...addresses] of addressCases) {
   test(`virtual_ipaddress { ${line.replaceAll("\n", " ; ")} }`, () => {
@@ -452,7 +481,11 @@ const files: readonly [name: string, text: string, said: string[]][] = [
   [
     "an id is used once on an interface",
     `vrrp_instance A {\n${BASE}}\nvrrp_instance B {\n${BASE}}\nvrrp_instance C {\n${BASE.replace("eth0", "eth1")}}`,
-    ["10 error duplicate-virtual-router-id: 'A' and 'B' both use VRID 7 with IPv4 on interface eth0"],
+    [
+      "10 error duplicate-virtual-router-id: 'A' and 'B' both use VRID 7 with IPv4 on interface eth0",
+      "12 warning shared-address: 'A' and 'B' both have the address 10.0.0.1",
+      "19 warning shared-address: 'A' and 'C' both have the address 10.0.0.1",
+    ],
   ],
   [
     "an instance is defined once",
@@ -516,8 +549,7 @@ const files: readonly [name: string, text: string, said: string[]][] = [
     "vrrp_strict drops traffic to an address that is not owned",
     `global_defs {\nvrrp_strict\n}\nvrrp_instance A {\n${BASE}}`,
     [
-      "2 warning not-implemented: 'vrrp_strict' is not implemented yet",
-      "4 warning strict-drops-traffic: keepalived would drop traffic to the addresses of 'A': vrrp_strict with priority 100",
+      "4 warning strict-drops-traffic: traffic to the addresses of 'A' will be dropped: strict mode with priority 100 does not accept it",
     ],
   ],
   [
@@ -558,7 +590,7 @@ test("a word that a definition wrote is shown with what it came to", () => {
   );
   assert.deepEqual(said, [
     "8 warning out-of-range: number '256' outside range [0.01, 255]",
-    "9 warning bad-address: '256' is no IP address - ignoring",
+    "9 warning bad-address: Configuration error: VRRP instance[A] malformed src address[256]. Skipping... (expanded to '256')",
     "10 warning out-of-range: number '256' outside range [1, 255]",
     "11 warning unknown-keyword: Unknown keyword '256'",
   ]);
@@ -599,7 +631,7 @@ test("what an advert has no room for is held as an excluded address", () => {
 
 test("members of a group lose weighted trackers unless the group keeps them", () => {
   const text = (extra: string) =>
-    `vrrp_instance A {\n${BASE}track_interface {\neth1 weight 50\neth2\n}\n}\nvrrp_instance B {\n${BASE.replace("7", "8")}}\nvrrp_sync_group G {\ngroup {\nA\nB\n}\n${extra}\n}`;
+    `vrrp_instance A {\n${BASE}track_interface {\neth1 weight 50\neth2\n}\n}\nvrrp_instance B {\n${BASE.replace("7", "8").replace("0.1/", "0.2/")}}\nvrrp_sync_group G {\ngroup {\nA\nB\n}\n${extra}\n}`;
   const without = loadText(text(""));
   assert.deepEqual(without.said, [
     "1 warning weight-in-group: (A) ignoring tracked interface 'eth1' with weights due to SYNC group",

@@ -82,6 +82,8 @@ test("words after a notify script are the user and the group that run it", () =>
     fault: { argv: ["/n"], user: undefined },
     stop: { argv: ["/n"], user: { user: "root", group: "adm" } },
     any: { argv: ["/n"], user: { user: "nobody", group: "nogroup" } },
+    deleted: undefined,
+    masterRxLowerPri: undefined,
   });
 });
 

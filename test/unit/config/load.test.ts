@@ -107,7 +107,7 @@ test("the same is said once of one place", () => {
 test("a file of no kind is an error, an empty one a warning", () => {
   const loaded = load(["/a", "/b"], memoryEnvironment({ "/a": "hello\n", "/b": " \n# nothing\n! here\n" }));
   assert.deepEqual(said(loaded), ["/a:1:1 error config/unknown-kind", "/b:1:1 warning config/empty"]);
-  assert.deepEqual(loaded.configuration, { vrrp: undefined, director: undefined, proxy: undefined });
+  assert.deepEqual(loaded.configuration, { daemon: undefined, vrrp: undefined, director: undefined, proxy: undefined });
 });
 
 test("the configuration id is the host name up to its first dot, unless one is given", () => {
