@@ -84,7 +84,10 @@ function remarkOn(trial: Trial, isChosen: boolean, problem: PlanProblem): string
 
 function verdict({ problem, chosen, least }: PlanAnswer, bold: (text: string) => string): string[] {
   if (chosen === undefined || !chosen.fits)
-    return [bold("Nothing fits."), ...(chosen === undefined ? [] : ["The nearest plan:"])];
+    return [
+      bold(chosen?.arrangement?.proven === false ? "Nothing was found that fits." : "Nothing fits."),
+      ...(chosen === undefined ? [] : ["The nearest plan:"]),
+    ];
   const worst = chosen.arrangement?.outcome.worst.at(-1);
   const even = problem.spread === "even" && chosen.arrangement?.even === true;
   const head = `${chosen.vips} VIPs: at worst ${formatRate(worst?.load ?? 0)} on a survivor, ${formatShare(worst?.use ?? 0)} of its link (${problem.headroom === 0 ? "less than 100 %" : `at most ${formatShare(limitOf(problem))}`} is wanted).`;

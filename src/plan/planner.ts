@@ -66,7 +66,7 @@ export function* plan(problem: PlanProblem, options: PlanOptions = {}): Generato
     const loads = new Array<number>(vips).fill(traffic / vips);
     const bound = leastWorstUse(loads, links, failures);
     const wanted = problem.spread === "any" || canBeEven(vips, problem);
-    const promising = small || (alike ? vips % links.length === 0 : bound <= record + 1e-9);
+    const promising = small || vips % links.length === 0 || (!alike && bound <= record + 1e-9);
     const worth = (small && vips <= TABLE) || (wanted && promising && (fits(bound, problem) || !possible));
     if (worth) record = Math.min(record, bound);
     const trial = worth
