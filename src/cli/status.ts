@@ -1,9 +1,12 @@
 /** `evenkeel status`: what runs here, for a person or as JSON. */
 
-import { inSeconds } from "../base/time.ts";
+import { between, type Instant, inMilliseconds, inSeconds } from "../base/time.ts";
 import type { RealServerReport, VirtualServerReport } from "../daemon/director/virtual-server-report.ts";
 import type { StatusReport } from "../daemon/supervisor/status.ts";
+import type { FindingReport } from "../daemon/vrrp/observer.ts";
 import type { ProxyStatistics } from "../proxy/statistics.ts";
+import { monotonicNow } from "../sys/clock.ts";
+import { inWords } from "../vrrp/findings.ts";
 import type { InstanceSnapshot } from "../vrrp/messages.ts";
 import { ask, socketPath, withControl } from "./control-client.ts";
 import { type Cell, type Column, type Paper, span, table } from "./table.ts";
@@ -21,7 +24,7 @@ export function status(options: StatusOptions): Promise<void> {
       colour: terminal && process.env.NO_COLOR === undefined,
       width: terminal ? process.stdout.columns : undefined,
     };
-    const text = options.json ? JSON.stringify(report, null, 2) : statusText(report, Date.now(), paper);
+    const text = options.json ? JSON.stringify(report, null, 2) : statusText(report, Date.now(), paper, monotonicNow());
     process.stdout.write(`${text}\n`);
   });
 }
@@ -86,7 +89,8 @@ const SERVERS: readonly (string | Column)[] = [
   { title: "LAST CHANGE", leaveOut: 1 },
 ];
 
-export function statusText(report: StatusReport, nowMs: number, paper: Paper): string {
+/** @param clock this machine's monotonic clock now, for times that are told by it */
+export function statusText(report: StatusReport, nowMs: number, paper: Paper, clock?: Instant): string {
   const sections: string[][] = [
     [
       `evenkeel ${report.version}, Node ${report.node}, pid ${report.pid}, up ${span(report.uptimeSeconds)}`,
@@ -108,6 +112,10 @@ export function statusText(report: StatusReport, nowMs: number, paper: Paper): s
         : [`${one.name}: refused an advert of ${one.lastRefused.from}: ${one.lastRefused.detail}`],
     );
     if (refused.length > 0) sections.push(refused);
+    const faults = vrrp.instances.flatMap((one) => faultLines(one, nowMs, clock));
+    if (faults.length > 0) sections.push(faults);
+    const findings = (vrrp.findings ?? []).flatMap((one) => findingLines(one, nowMs, paper));
+    if (findings.length > 0) sections.push(findings);
     add(
       ["SYNC GROUP", "STATE", "MEMBERS"],
       vrrp.groups.map((one) => [one.name, stateCell(one.state), one.members.join(" ")]),
@@ -170,6 +178,33 @@ function instanceRow(one: InstanceSnapshot): (string | Cell)[] {
       ? "none"
       : `${advert.from} priority ${advert.priority}, every ${inSeconds(one.masterAdvertInterval)} s`,
     one.faults.length > 0 ? one.faults.join("; ") : one.cause,
+  ];
+}
+
+/** `VI_1 FAULT since 12:00:01: eth0 lost carrier → group RH`: the whole chain, which a column may cut. */
+function faultLines(one: InstanceSnapshot, nowMs: number, clock: Instant | undefined): string[] {
+  if (one.state !== "FAULT") return [];
+  const since =
+    clock === undefined ? "" : ` since ${timeOfDay(nowMs - inMilliseconds(between(one.since, clock)), nowMs)}`;
+  const now = one.faults.filter((fault) => !one.cause.includes(fault));
+  return [`${one.name} FAULT${since}: ${one.cause}`, ...(now.length === 0 ? [] : [`    now: ${now.join("; ")}`])];
+}
+
+/** Local time; with its date when that was another day. */
+function timeOfDay(ms: number, nowMs: number): string {
+  const [at, now] = [new Date(ms), new Date(nowMs)];
+  const clock = at.toTimeString().slice(0, 8);
+  return at.toDateString() === now.toDateString() ? clock : `${at.toDateString()} ${clock}`;
+}
+
+const SEVERITY_COLOURS = { error: "1;31", warning: "33", note: "36" } as const;
+
+function findingLines(one: FindingReport, nowMs: number, { colour }: Paper): string[] {
+  const severity = colour ? `\x1b[${SEVERITY_COLOURS[one.severity]}m${one.severity}\x1b[0m` : one.severity;
+  const lasts = span((nowMs - Date.parse(one.since)) / 1_000);
+  return [
+    `${severity}: ${one.instance ?? one.interface}: ${inWords(one)} [${one.code}, for ${lasts}]`,
+    `    ${one.cure}`,
   ];
 }
 

@@ -55,9 +55,12 @@ function judge(state: NeighbourhoodState, mine: InstanceSnapshot, claim: Claim, 
     // Then they are two masters, which says more.
     if (router !== undefined && isSending(router, now)) return [];
     if (router === undefined) return finding(`has ${claim.address} too, which this host holds as master`, THIRD);
+    const apart = router.remarks.join(", ");
     return finding(
-      `still has ${claim.address} and sends no adverts`,
-      `its VRRP was killed and left the address behind: start it there, or remove the address by hand`,
+      `still has ${claim.address}, and this host is master and hears no advert of it`,
+      apart === ""
+        ? "if its VRRP was killed, it left the address behind: start it there, or remove the address by hand"
+        : `end what keeps the two apart: ${apart}`,
     );
   }
   if (between(claim.firstAt, now) < SETTLED_AFTER || isVirtualMac(claim.mac, mine)) return [];

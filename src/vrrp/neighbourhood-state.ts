@@ -12,8 +12,11 @@ import type { InstanceSnapshot } from "./messages.ts";
 
 /** Neighbours, claims and findings an interface. */
 export const MOST_EACH = 256;
-/** A finding lasts as long after the last packet that showed it, or for some adverts when those come less often. */
-export const LINGER = seconds(5);
+/**
+ * A finding lasts as long after the last packet that showed it, or for some adverts when those come less often. keepalived
+ * 2.2.7 puts off its own adverts whenever it refuses one, for many seconds when both have the same rhythm.
+ */
+export const LINGER = seconds(10);
 /** How long a router that has fallen silent is still known by its link-layer address. */
 const REMEMBERED = seconds(600);
 /** Adverts that may be missing before a neighbour no longer counts as sending them. */
