@@ -65,6 +65,7 @@ extern const struct function socket_functions[];
 extern const struct function watch_functions[];
 extern const struct function process_functions[];
 extern const struct function pidfd_functions[];
+extern const struct function signal_functions[];
 extern const struct function namespace_functions[];
 extern const struct function file_system_functions[];
 extern const struct function bpf_map_functions[];

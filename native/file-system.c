@@ -1,9 +1,11 @@
-/* What Node has no call for: mount(2), umount2(2), flock(2). */
+/* What Node has no call for: mount(2), umount2(2), flock(2), locks of open files (fcntl(2)). */
 #include "addon.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/file.h>
 #include <sys/mount.h>
+#include <unistd.h>
 
 static napi_value mount_type(napi_env env, napi_callback_info info) {
   struct call call;
@@ -39,9 +41,22 @@ static napi_value lock(napi_env env, napi_callback_info info) {
   return napi_get_boolean(env, result == 0, &mine) == napi_ok ? mine : NULL;
 }
 
+/* The whole file, F_OFD_SETLK: what flock does not see. False: somebody else has it. */
+static napi_value lock_file(napi_env env, napi_callback_info info) {
+  struct call call;
+  int fd;
+  if (!begin_call(env, info, &call) || !int_argument(&call, 0, "fd", &fd)) return NULL;
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  int result = fcntl(fd, F_OFD_SETLK, &lock);
+  if (result < 0 && errno != EAGAIN && errno != EACCES) return throw_errno(env, "fcntl", errno);
+  napi_value mine;
+  return napi_get_boolean(env, result == 0, &mine) == napi_ok ? mine : NULL;
+}
+
 const struct function file_system_functions[] = {
     {"mount", mount_type},
     {"umount", unmount},
     {"flock", lock},
+    {"ofdLock", lock_file},
     {NULL, NULL},
 };

@@ -160,6 +160,15 @@ program
   .passThroughOptions()
   .action(async (words) => (await import("./ipvsadm-main.ts")).main("ipvsadm", words));
 
+program
+  .command("keepalived")
+  .description("run as keepalived does, with the command line of keepalived 2.2.7 (evenkeel keepalived -h)")
+  .argument("[word...]")
+  .helpOption(false)
+  .allowUnknownOption()
+  .passThroughOptions()
+  .action(async (words) => (await import("./keepalived-main.ts")).main("keepalived", words));
+
 program.addCommand(labCommand());
 
 /** Wrong usage is 2, as 1 has a meaning of its own for `check`. */

@@ -3,6 +3,8 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { standardErrorLog } from "../daemon/log/log.ts";
+import { reloadTold, tellServiceManager } from "../daemon/notify-socket.ts";
+import { Dumps } from "../daemon/supervisor/dumps.ts";
 import { ConfigurationRefused } from "../daemon/supervisor/running-configuration.ts";
 import { Supervisor } from "../daemon/supervisor/supervisor.ts";
 import { VERSION } from "../daemon/version.ts";
@@ -33,20 +35,19 @@ export async function run(options: RunOptions): Promise<void> {
   let reloadCause: string | undefined;
   const stop = async (cause: string) => {
     stopping = true;
+    tellServiceManager("STOPPING=1");
     await supervisor.stop(cause);
     if (options.pidFile !== undefined && started) rmSync(options.pidFile, { force: true });
     process.exit(0);
   };
   const reload = (cause: string) => {
-    if (started) void supervisor.reload(cause);
+    if (started) void reloadTold(supervisor, cause);
     else reloadCause = cause;
   };
   process.on("SIGTERM", () => void stop("SIGTERM"));
   process.on("SIGINT", () => void stop("SIGINT"));
   process.on("SIGHUP", () => reload("SIGHUP"));
-  // By default one of them opens Node's debugger and the other ends the process.
-  for (const signal of ["SIGUSR1", "SIGUSR2"] as const)
-    process.on(signal, () => log.write("notice", `${signal} ignored: evenkeel status and evenkeel reload do its work`));
+  new Dumps({ source: supervisor, log }).listen();
   try {
     await supervisor.start();
     if (stopping) return;
@@ -60,6 +61,7 @@ export async function run(options: RunOptions): Promise<void> {
   }
   started = true;
   log.write("info", "Startup complete");
+  tellServiceManager("READY=1", `MAINPID=${process.pid}`);
   if (reloadCause !== undefined) reload(reloadCause);
 }
 

@@ -85,6 +85,8 @@ export interface StopOrder {
   readonly replaced: boolean;
   /** Nobody ordered it, the supervisor is gone: what outlives processes is left to the next one. */
   readonly orphaned?: boolean;
+  /** keepalived's `-V`: addresses stay where they are, for good, and nobody is told. */
+  readonly keepAddresses?: boolean;
 }
 
 export type FromChild =
@@ -96,6 +98,8 @@ export type FromChild =
   | { readonly type: "answer"; readonly id: number; readonly value: unknown }
   /** What was ordered is done; `error` says why not. */
   | { readonly type: "done"; readonly id: number; readonly value: unknown; readonly error: string | undefined }
+  /** A script has been started, in a process group of this number, or has ended. */
+  | { readonly type: "script-group"; readonly group: number; readonly runs: boolean }
   /** The snapshot of a child that exits now. */
   | { readonly type: "farewell"; readonly value: unknown }
   | { readonly type: "server-status"; readonly report: ServerReport }

@@ -161,6 +161,10 @@ export interface NativeAddon extends NativeBpf {
   umount(path: string): void;
   /** Exclusive; false: somebody else has it and `wait` is false. */
   flock(fd: Descriptor, wait: boolean): boolean;
+  /** F_OFD_SETLK on the whole file, exclusive; false: somebody else has it. Not seen by `flock`. */
+  ofdLock(fd: Descriptor): boolean;
+  /** From now on each `signal` writes its number as one byte to `fd` instead of ending the process. */
+  catchSignal(signal: number, fd: Descriptor): void;
 }
 
 /** A map to be used instead of a new one (`fd`), or of another size (`maxEntries`); 0 and -1 leave it as it is. */

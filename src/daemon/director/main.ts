@@ -10,13 +10,14 @@ import { monotonicNow } from "../../sys/clock.ts";
 import { chain } from "../../vrrp/verdict.ts";
 import { serveSupervisor, tellEvent, tellSupervisor } from "../child.ts";
 import type { EventBody } from "../events.ts";
-import { SEVERITY, standardErrorLog } from "../log/log.ts";
+import { daemonLog } from "../log/daemon-log.ts";
+import { SEVERITY } from "../log/log.ts";
 import { TargetLog } from "../log/targets.ts";
 import type { ServerReport, StartMessage, StopOrder, ToChild } from "../messages.ts";
 import { Director, type StatusChange, type Statuses } from "./director.ts";
 import { LayerFour } from "./layer-four.ts";
 
-const log = standardErrorLog(process.env, process.stderr.isTTY === true);
+const log = daemonLog("director");
 const lastTexts = new Map<string, string>();
 let director: Director | undefined;
 let targets: TargetLog | undefined;

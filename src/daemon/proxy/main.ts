@@ -12,13 +12,13 @@ import { monotonicNow } from "../../sys/clock.ts";
 import { NetTransport } from "../../sys/net-transport.ts";
 import { dropTo } from "../../sys/privileges.ts";
 import { serveSupervisor, tellSupervisor } from "../child.ts";
-import { standardErrorLog } from "../log/log.ts";
+import { daemonLog } from "../log/daemon-log.ts";
 import { TargetLog } from "../log/targets.ts";
 import type { StartMessage, StopOrder, ToChild } from "../messages.ts";
 import { descriptorLimit, maxconnOf } from "./descriptor-limit.ts";
 import { proxyIdentity } from "./identity.ts";
 
-const log = standardErrorLog(process.env, process.stderr.isTTY === true);
+const log = daemonLog("proxy");
 const collecting = new Map<number, (statistics: ProxyStatistics) => void>();
 let nextCollection = 1;
 let engine: ProxyEngine | undefined;

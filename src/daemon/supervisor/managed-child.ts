@@ -7,6 +7,8 @@
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { kill } from "node:process";
 import { fileURLToPath } from "node:url";
 import type { DrainOrder } from "../director/virtual-servers.ts";
 import type { FromChild, StartMessage, StopOrder, ToChild } from "../messages.ts";
@@ -30,7 +32,10 @@ export interface ChildPlan {
   onExited(pid: number, cause: string, restartInMs: number | undefined, snapshot: unknown): void;
 }
 
-export type ChildReport = Exclude<FromChild, { type: "hello" | "ready" | "answer" | "done" | "farewell" }>;
+export type ChildReport = Exclude<
+  FromChild,
+  { type: "hello" | "ready" | "answer" | "done" | "farewell" | "script-group" }
+>;
 
 export const FIRST_INHERITED_DESCRIPTOR = 4;
 
@@ -58,6 +63,8 @@ export class ManagedChild {
   #stopping = false;
   #wasReady = false;
   #snapshot: unknown;
+  /** Process groups of scripts that it has started and not seen end. */
+  readonly #scripts = new Set<number>();
   readonly #readyTimer: NodeJS.Timeout;
   #nextQuestion = 1;
   readonly #questions = new Map<number, () => void>();
@@ -140,6 +147,7 @@ export class ManagedChild {
     child.on("message", (message: FromChild) => {
       if (message.type === "hello") void this.#begin(child);
       else if (message.type === "ready") this.#isReady();
+      else if (message.type === "script-group") this.#scripts[message.runs ? "add" : "delete"](message.group);
       else if (message.type === "farewell") this.#snapshot = message.value;
       else if (message.type === "done") this.#orders.get(message.id)?.(message);
       else if (message.type === "answer") {
@@ -167,6 +175,7 @@ export class ManagedChild {
     if (this.#process !== child) return;
     this.#process = undefined;
     this.running = false;
+    endGroups(this.#scripts);
     for (const id of [...this.#questions.keys()]) this.#answer(id);
     for (const end of [...this.#orders.values()]) end(undefined);
     const snapshot = this.#snapshot;
@@ -200,5 +209,28 @@ export class ManagedChild {
     const resolve = this.#questions.get(id);
     this.#questions.delete(id);
     resolve?.();
+  }
+}
+
+/** A child that was killed leaves its scripts running; they are ended with it. */
+function endGroups(groups: Set<number>): void {
+  for (const group of groups) {
+    try {
+      if (isGroupLeader(group)) kill(-group, "SIGKILL");
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  groups.clear();
+}
+
+/** Its number may have gone to another process since: a script leads a session and a group of its own number. */
+function isGroupLeader(pid: number): boolean {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, "latin1");
+    const [, , group, session] = text.slice(text.lastIndexOf(")") + 2).split(" ");
+    return Number(group) === pid && Number(session) === pid;
+  } catch {
+    return false;
   }
 }

@@ -20,8 +20,17 @@ export class ConfigurationRefused extends Error {
 /** Events and answers carry these lines: a file that is none at all must not make them endless. */
 const MOST_LINES = 50;
 
-/** Warnings go to the log. @throws {ConfigurationRefused} */
-export function readConfiguration(files: readonly string[], configId: string | undefined, log: Log): Configuration {
+/**
+ * Warnings go to the log.
+ * @param nothingIsFine keepalived runs with a configuration that asks for nothing, and waits for a better one
+ * @throws {ConfigurationRefused}
+ */
+export function readConfiguration(
+  files: readonly string[],
+  configId: string | undefined,
+  log: Log,
+  nothingIsFine = false,
+): Configuration {
   const { configuration, diagnostics } = loadFromDisk(files, { configId });
   const lines = (severity: "error" | "warning") => {
     const all = diagnostics
@@ -33,7 +42,7 @@ export function readConfiguration(files: readonly string[], configId: string | u
   if (worst(diagnostics) === "error") throw new ConfigurationRefused(lines("error"));
   for (const line of lines("warning")) log.write("warning", line);
   const { vrrp, director, proxy } = configuration;
-  if (vrrp === undefined && director === undefined && proxy === undefined)
+  if (!nothingIsFine && vrrp === undefined && director === undefined && proxy === undefined)
     throw new ConfigurationRefused([
       `nothing to run in ${files.join(", ")}: no vrrp_instance, no virtual_server and no frontend`,
     ]);

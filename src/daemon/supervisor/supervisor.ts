@@ -10,6 +10,7 @@ import type { Configuration } from "../../config/model/configuration.ts";
 import type { ProxyConfiguration } from "../../config/model/proxy.ts";
 import type { VrrpConfiguration } from "../../config/model/vrrp.ts";
 import { type PlannedChange, planLines, planReload } from "../../config/reload-plan.ts";
+import type { HostSnapshot } from "../../vrrp/messages.ts";
 import type { DrainOrder } from "../director/virtual-servers.ts";
 import { type EventBody, eventNow } from "../events.ts";
 import type { Log } from "../log/log.ts";
@@ -35,6 +36,20 @@ export interface SupervisorOptions {
   /** `--record`: where the vrrp process writes its inputs, absolute. */
   readonly record?: string | undefined;
   readonly log: Log;
+  /** Undefined: as `evenkeel run` does. */
+  readonly manner?: Manner | undefined;
+}
+
+/** What keepalived's command line asks for. */
+export interface Manner {
+  /** `-P`, `-C`. */
+  readonly only: "vrrp" | "checkers" | undefined;
+  /** `-V`: a stop leaves the addresses where they are and says nothing to the neighbours. */
+  readonly keepAddresses: boolean;
+  /** `-I`: a stop leaves the virtual servers in the data plane. */
+  readonly keepServices: boolean;
+  /** A child has started, or has ended. */
+  onChild(name: string, pid: number | undefined): void;
 }
 
 /** How long a stop waits for requests under way when `hard-stop-after` says nothing, milliseconds. */
@@ -43,6 +58,8 @@ const STOP_GRACE_MS = 5_000;
 const SERVICES_FIRST_MS = 2_000;
 /** keepalived's `child_wait_time`. */
 const CHILD_WAIT_MS = 5_000;
+/** As keepalived calls them in the log, which watchers read. */
+const CHILD_NAMES: Readonly<Record<string, string>> = { vrrp: "VRRP", director: "Healthcheck" };
 
 export class Supervisor {
   readonly #options: SupervisorOptions;
@@ -87,8 +104,8 @@ export class Supervisor {
    * @throws {ConfigurationRefused} when a file has an error; {Error} when a socket cannot be opened or a child not started.
    */
   async start(): Promise<void> {
-    const { files, configId, socketPath } = this.#options;
-    const { daemon, proxy, vrrp, director } = readConfiguration(files, configId, this.#log);
+    const { files, socketPath } = this.#options;
+    const { daemon, proxy, vrrp, director } = this.#read();
     this.#configuration = { daemon, proxy, vrrp, director };
     await this.#scripts.startup(vrrp?.global);
     if (this.#stopping !== undefined) return;
@@ -158,6 +175,12 @@ export class Supervisor {
     return planReload(this.#configuration, next, { stateOf });
   }
 
+  /** For keepalived's dump files. */
+  async state(): Promise<{ readonly configuration: Configuration; readonly vrrp: HostSnapshot | undefined }> {
+    const vrrp = await this.#vrrp?.ask();
+    return { configuration: this.#configuration, vrrp: vrrp as HostSnapshot | undefined };
+  }
+
   async status(): Promise<StatusReport> {
     const [vrrp, director, proxy] = await Promise.all([
       this.#vrrp?.ask(),
@@ -192,10 +215,15 @@ export class Supervisor {
     const hardStopAfter = this.#configuration.proxy?.global.hardStopAfter;
     const hardAfterMs = hardStopAfter === undefined ? STOP_GRACE_MS : inMilliseconds(hardStopAfter);
     // Addresses go first, while the proxies still answer: whoever comes through the VIP is served until it has moved.
-    if (this.#vrrp !== undefined) await ended(this.#vrrp);
+    const { keepAddresses, keepServices } = this.#options.manner ?? { keepAddresses: false, keepServices: false };
+    const waitMs = this.#childWaitMs();
+    if (this.#vrrp !== undefined)
+      await ended(this.#vrrp, { hardAfterMs: 0, replaced: false, ...(keepAddresses ? { keepAddresses } : {}) }, waitMs);
     const rest = this.#children()
       .filter((child) => child !== this.#vrrp)
-      .map((child) => ended(child, { hardAfterMs, replaced: false }));
+      .map((child) =>
+        ended(child, { hardAfterMs, replaced: false, ...(keepServices ? { orphaned: true } : {}) }, waitMs),
+      );
     // Whoever comes now is refused, instead of waiting in a queue that nobody serves.
     this.#listeners.close();
     this.#trackers.close();
@@ -220,8 +248,7 @@ export class Supervisor {
   /** What may fail goes first: nothing that runs is touched before everything new stands ready. @throws {Error} otherwise */
   async #apply(): Promise<ReloadOutcome> {
     if (this.#stopping !== undefined) throw new Error("evenkeel is stopping");
-    const { files, configId } = this.#options;
-    const next = readConfiguration(files, configId, this.#log);
+    const next = this.#read();
     const before = this.#configuration;
     const vrrpChanged = changed(before.vrrp, next.vrrp);
     const proxyChanged = changed(before.proxy, next.proxy);
@@ -288,6 +315,19 @@ export class Supervisor {
     if (this.#director === undefined || this.#configuration.director === undefined)
       return Promise.reject(new Error("no virtual server is configured"));
     return this.#director.drain(order);
+  }
+
+  /** @throws {ConfigurationRefused} */
+  #read(): Configuration {
+    const { files, configId, manner } = this.#options;
+    const all = readConfiguration(files, configId, this.#log, manner !== undefined);
+    if (manner?.only === "vrrp") return { ...all, director: undefined };
+    return manner?.only === "checkers" ? { ...all, vrrp: undefined } : all;
+  }
+
+  #childWaitMs(): number {
+    const configured = this.#configuration.daemon?.childWaitTime;
+    return configured === undefined ? CHILD_WAIT_MS : inMilliseconds(configured);
   }
 
   /** @param services whoever comes through a VIP before these are there would be refused */
@@ -359,7 +399,8 @@ export class Supervisor {
     const child: ManagedChild = new ManagedChild({
       ...plan,
       onStarted: (pid, cause) => {
-        this.#log.write("info", `Starting ${name} child process, pid=${pid}`);
+        this.#log.write("info", `Starting ${CHILD_NAMES[name] ?? name} child process, pid=${pid}`);
+        this.#options.manner?.onChild(name, pid);
         this.#publish({ kind: "child-started", child: name, pid, cause });
       },
       onReady: () => {
@@ -439,8 +480,12 @@ async function notReady(children: readonly ManagedChild[]): Promise<string[]> {
 }
 
 /** Stops `child` and, when it is not gone in time, kills it. */
-async function ended(child: ManagedChild, order: StopOrder = { hardAfterMs: 0, replaced: false }): Promise<void> {
-  const timer = setTimeout(() => child.kill(), (order.hardAfterMs ?? 0) + CHILD_WAIT_MS);
+async function ended(
+  child: ManagedChild,
+  order: StopOrder = { hardAfterMs: 0, replaced: false },
+  waitMs = CHILD_WAIT_MS,
+): Promise<void> {
+  const timer = setTimeout(() => child.kill(), (order.hardAfterMs ?? 0) + waitMs);
   await child.stop(order);
   clearTimeout(timer);
 }

@@ -1,11 +1,12 @@
 /** The vrrp process: the machine, its network and its timer, and nothing else. */
 
+import { seconds } from "../../base/time.ts";
 import type { VrrpConfiguration } from "../../config/model/vrrp.ts";
 import { DEFAULT_HOST_PARAMETERS } from "../../vrrp/host.ts";
 import type { Input } from "../../vrrp/messages.ts";
 import { serveSupervisor, tellEvent } from "../child.ts";
-import { standardErrorLog } from "../log/log.ts";
-import type { StartMessage, ToChild } from "../messages.ts";
+import { daemonLog } from "../log/daemon-log.ts";
+import type { StartMessage, StopOrder, ToChild } from "../messages.ts";
 import { VrrpDriver } from "./driver.ts";
 import { HostNetwork } from "./network.ts";
 import { Observer } from "./observer.ts";
@@ -13,7 +14,7 @@ import { preferThisProcess } from "./priority.ts";
 import { Recorder } from "./recorder.ts";
 import { withUsableScripts } from "./usable-scripts.ts";
 
-const log = standardErrorLog(process.env, process.stderr.isTTY === true);
+const log = daemonLog("vrrp");
 let driver: VrrpDriver | undefined;
 let network: HostNetwork | undefined;
 let observer: Observer | undefined;
@@ -59,6 +60,12 @@ function watchNeighbours(configuration: VrrpConfiguration, machine: VrrpDriver, 
   return new Observer({ configuration, interfaces, snapshot, log, publish: tellEvent });
 }
 
+/** keepalived's `-V`: for good, as far as the kernel counts seconds, and without a word to the neighbours. */
+function leaveAddresses(): void {
+  for (const { holdsAddresses, addresses } of driver?.snapshot().instances ?? [])
+    if (holdsAddresses) for (const address of addresses) network?.holdAddress(address, seconds(4_000_000_000));
+}
+
 serveSupervisor(
   {
     async start(message: StartMessage) {
@@ -84,9 +91,10 @@ serveSupervisor(
       const configuration = withUsableScripts(message.vrrp, log);
       reloaded = reloaded.then(() => reload(configuration));
     },
-    async stop() {
+    async stop({ keepAddresses }: StopOrder) {
       observer?.close();
       await reloaded;
+      if (keepAddresses === true) return leaveAddresses();
       await driver?.stop();
       await network?.close();
       await recorder?.close();

@@ -36,10 +36,11 @@ export function othersHere(): string[] {
   return [...evenkeels, ...keepaliveds()];
 }
 
+/** Not the one that started us: run as keepalived, it has that name. */
 function keepaliveds(): string[] {
   const here = link("/proc/self/ns/net");
   return readdirSync("/proc")
-    .filter((name) => /^[0-9]+$/.test(name))
+    .filter((name) => /^[0-9]+$/.test(name) && Number(name) !== process.ppid)
     .filter((pid) => read(`/proc/${pid}/comm`).trim() === "keepalived" && link(`/proc/${pid}/ns/net`) === here)
     .map((pid) => `keepalived (process ${pid})`);
 }

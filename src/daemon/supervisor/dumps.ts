@@ -1,0 +1,187 @@
+/**
+ * The files that keepalived writes when it is signalled: SIGUSR1 `.data`, SIGUSR2 `.stats`, SIGRTMIN+2 `.json`, SIGRTMAX-1
+ * `.stats` and then counts from nothing. docs/guides/keepalived.md.
+ *
+ * Mode 0600, made under another name in the same folder and renamed, so that a reader never sees half a file and a link
+ * that somebody laid in /tmp is replaced, not followed.
+ */
+
+import { randomBytes } from "node:crypto";
+import { closeSync, constants, openSync, realpathSync, renameSync, rmSync, writeSync } from "node:fs";
+import { hostname } from "node:os";
+import { dirname, join } from "node:path";
+import type { Instant } from "../../base/time.ts";
+import type { Configuration } from "../../config/model/configuration.ts";
+import type { ScriptCommand, VrrpGlobal } from "../../config/model/vrrp.ts";
+import { monotonicNow } from "../../sys/clock.ts";
+import { readInterfaces } from "../../sys/interfaces.ts";
+import { lookupGroup, lookupUser } from "../../sys/privileges.ts";
+import { onRealTimeSignals, SIGRTMAX, SIGRTMIN } from "../../sys/real-time-signals.ts";
+import { renderData, renderParentData } from "../../vrrp/dump/data.ts";
+import type { Dumped, DumpFacts, DumpInterface } from "../../vrrp/dump/facts.ts";
+import { renderJson } from "../../vrrp/dump/json.ts";
+import { countedSince, renderStats } from "../../vrrp/dump/stats.ts";
+import type { HostSnapshot, InstanceSnapshot } from "../../vrrp/messages.ts";
+import { asctime, type Log } from "../log/log.ts";
+
+export interface DumpSource {
+  /** What runs now; without VRRP there is nothing to write. */
+  state(): Promise<{ readonly configuration: Configuration; readonly vrrp: HostSnapshot | undefined }>;
+}
+
+export interface DumpOptions {
+  readonly source: DumpSource;
+  readonly log: Log;
+  /** keepalived's `-s`. */
+  readonly networkNamespace?: string | undefined;
+}
+
+type Kind = "data" | "stats" | "json";
+
+export class Dumps {
+  readonly #options: DumpOptions;
+  /** Counters as they were when they were last cleared. */
+  readonly #cleared = new Map<string, InstanceSnapshot["counters"]>();
+
+  constructor(options: DumpOptions) {
+    this.#options = options;
+  }
+
+  /** From now on each signal writes its files. */
+  listen(): void {
+    process.on("SIGUSR1", () => void this.write("data"));
+    process.on("SIGUSR2", () => void this.write("stats"));
+    onRealTimeSignals([SIGRTMIN + 2, SIGRTMAX - 1], (signal) =>
+      signal === SIGRTMIN + 2 ? void this.write("json") : void this.write("stats", true),
+    );
+  }
+
+  /** Never rejects: what cannot be written is in the log. */
+  async write(kind: Kind, clear = false): Promise<void> {
+    try {
+      const { configuration, vrrp } = await this.#options.source.state();
+      if (configuration.vrrp === undefined)
+        return this.#options.log.write("notice", `no VRRP runs: no .${kind} file to write`);
+      const dumped = this.#dumped(configuration, vrrp);
+      for (const [path, text] of this.#files(kind, configuration, dumped)) this.#put(path, text);
+      if (clear) for (const one of vrrp?.instances ?? []) this.#cleared.set(one.name, one.counters);
+    } catch (error) {
+      this.#options.log.write("err", `cannot dump: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+
+  /** The text of `.data` as it is now. */
+  async text(): Promise<string> {
+    const { configuration, vrrp } = await this.#options.source.state();
+    return configuration.vrrp === undefined ? "" : renderData(this.#dumped(configuration, vrrp));
+  }
+
+  #dumped(configuration: Configuration, vrrp: HostSnapshot | undefined): Dumped {
+    const nothing: HostSnapshot = { instances: [], groups: [], scripts: [], unknownVrid: 0, malformed: 0 };
+    const snapshot = vrrp ?? nothing;
+    if (configuration.vrrp === undefined) throw new Error("no VRRP runs");
+    return {
+      configuration: configuration.vrrp,
+      snapshot: { ...snapshot, instances: countedSince(this.#cleared, snapshot.instances) },
+      facts: factsOf(configuration.vrrp.global, this.#options.networkNamespace),
+    };
+  }
+
+  #files(kind: Kind, { daemon }: Configuration, dumped: Dumped): [path: string, text: string][] {
+    const { dumps, instance } = daemon ?? {};
+    const place = (name: string, extension: string, configured?: string | undefined) =>
+      dumpPath(configured ?? `/tmp/${name}.${extension}`, {
+        instance: dumps?.useInstance === true ? instance : undefined,
+        networkNamespace: dumps?.useInstance === true ? this.#options.networkNamespace : undefined,
+      });
+    switch (kind) {
+      case "data":
+        return [
+          [place("keepalived_parent", "data"), renderParentData(dumped)],
+          [place("keepalived", "data", dumps?.state), renderData(dumped)],
+        ];
+      case "stats":
+        return [[place("keepalived", "stats", dumps?.stats), renderStats(dumped.snapshot.instances)]];
+      case "json":
+        return [[place("keepalived", "json", dumps?.json), renderJson(dumped, dumps?.jsonVersion ?? 1)]];
+      default:
+        return kind satisfies never;
+    }
+  }
+
+  #put(path: string, text: string): void {
+    try {
+      writeAside(path, text);
+    } catch (error) {
+      this.#options.log.write("err", `cannot write ${path}: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+}
+
+/** `data_use_instance`: `/tmp/keepalived_INSTANCE_NAMESPACE.data`. */
+export function dumpPath(
+  path: string,
+  names: { readonly instance: string | undefined; readonly networkNamespace: string | undefined },
+): string {
+  const suffix = [names.instance, names.networkNamespace].flatMap((name) => (name === undefined ? [] : [`_${name}`]));
+  return path.replace(/(\.[^./]*)?$/, `${suffix.join("")}$1`);
+}
+
+function writeAside(path: string, text: string): void {
+  const aside = join(dirname(path), `.keepalived.${randomBytes(6).toString("hex")}`);
+  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+  const fd = openSync(aside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+  try {
+    const bytes = new TextEncoder().encode(text);
+    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+    closeSync(fd);
+    renameSync(aside, path);
+  } catch (error) {
+    rmSync(aside, { force: true });
+    throw error;
+  }
+}
+
+function factsOf(global: VrrpGlobal, networkNamespace: string | undefined): DumpFacts {
+  const offset = Date.now() * 1_000 - monotonicNow();
+  return {
+    routerId: global.routerId ?? hostname(),
+    networkNamespace,
+    interfaces: interfacesNow(),
+    resolve: (command) => resolveCommand(command, global),
+    wall(at: Instant) {
+      const microseconds = at + offset;
+      const text = asctime(new Date(microseconds / 1_000));
+      return { microseconds, day: text.slice(0, -5), year: text.slice(-4) };
+    },
+  };
+}
+
+const ARPHRD_LOOPBACK = 772;
+
+const interfacesNow = (): DumpInterface[] =>
+  [...readInterfaces().values()].map(({ name, index, addresses, mac, mtu, flags, hardwareType }) => ({
+    name,
+    index,
+    ipv4: addresses.find(({ address }) => !address.includes(":"))?.address,
+    // The one that adverts leave from, if there is one.
+    ipv6: (addresses.find(({ address }) => address.startsWith("fe80:")) ?? undefined)?.address,
+    mac,
+    mtu,
+    flags,
+    loopback: hardwareType === ARPHRD_LOOPBACK,
+  }));
+
+function resolveCommand(command: ScriptCommand, global: VrrpGlobal) {
+  const [program = "", ...rest] = command.argv;
+  const user = command.user ?? global.scriptUser;
+  const account = user === undefined ? undefined : lookupUser(user.user);
+  const group = user?.group === undefined ? account?.gid : lookupGroup(user.group);
+  let path = program;
+  try {
+    if (program !== "") path = realpathSync(program);
+  } catch {
+    // It is shown as it is written.
+  }
+  return { argv: program === "" ? [] : [path, ...rest], uid: account?.uid ?? 0, gid: group ?? 0 };
+}
