@@ -8,7 +8,7 @@
 import { dealtEqually, leastWorstUse, sum } from "./bound.ts";
 import { decide } from "./exhaustive.ts";
 import { countUpTo } from "./failure-sets.ts";
-import { type Outcome, outcomeOf } from "./outcome.ts";
+import { loadsUnder, type Outcome, outcomeOf } from "./outcome.ts";
 import { CLOSE, EVEN_TOLERANCE, type PlannedVip, type PlanProblem } from "./problem.ts";
 import { searchRotations } from "./rotation.ts";
 import { search } from "./search.ts";
@@ -97,14 +97,17 @@ class Contest {
     const vips = this.#loads.map((load, vip) => ({ load, order: orders[vip] ?? [] }));
     const outcome = outcomeOf(vips, this.#problem.links, this.#problem.failures);
     if (outcome === undefined) return;
-    if (this.best === undefined || this.#before(outcome, this.best.outcome)) this.best = { vips, outcome };
+    if (this.best === undefined || this.#before({ vips, outcome }, this.best)) this.best = { vips, outcome };
   }
 
   /** Even comes first when it is asked for; then the most failures count, and fewer decide between equals. */
-  #before(a: Outcome, b: Outcome): boolean {
-    const [keys, others] = [a, b].map(({ worst }) => [
+  #before(a: Candidate, b: Candidate): boolean {
+    const { links } = this.#problem;
+    const [keys, others] = [a, b].map(({ outcome: { worst }, vips }) => [
       Math.max(0, (worst[0]?.use ?? 0) - (this.#allUp ?? Number.POSITIVE_INFINITY)),
       ...worst.map(({ use }) => use).toReversed(),
+      // The same worst uses: rather two hosts half used than one.
+      sum(loadsUnder(vips, links.length, 0).map((load, host) => (load / (links[host] ?? 1)) ** 2)),
     ]);
     for (const [index, key] of (keys ?? []).entries()) {
       const difference = key - (others?.[index] ?? 0);
@@ -165,13 +168,18 @@ function improve(
     if (contest.worst <= target + CLOSE) break;
     const targets = only(target);
     if (allUp !== undefined && depth > 0) targets[0] = allUp;
+    const weights = targets.map((one, size) => (one === undefined ? 0 : size === 0 ? 4 : 1));
+    const look = (steps: number) => {
+      const { vips } = contest.best ?? { vips: [] };
+      const task = { vips, links, failures: depth, targets, weights, effort: steps, seed: loads.length };
+      contest.enter(search(task).vips.map(({ order }) => order));
+    };
+    // A short search starts from what is well spread; looking through everything finds any orders, or that there are none.
+    look(effort / 50);
+    if (contest.worst <= target + CLOSE) break;
     const verdict = depth < failures ? undefined : decide(loads, links, failures, targets, effort / 4);
     if (verdict?.kind === "found") contest.enter(verdict.orders);
-    if (verdict !== undefined && verdict.kind !== "gave-up") continue;
-    const weights = targets.map((one, size) => (one === undefined ? 0 : size === 0 ? 4 : 1));
-    const task = { links, failures: depth, targets, weights, effort, seed: loads.length };
-    const { vips } = search({ ...task, vips: contest.best?.vips ?? [] });
-    contest.enter(vips.map(({ order }) => order));
+    if (verdict === undefined || verdict.kind === "gave-up") look(effort);
   }
   if (contest.worst <= bound + CLOSE) return true;
   if (depth < failures) return false;
