@@ -24,6 +24,8 @@ export interface StaticsOptions {
 export class StaticThings {
   readonly #options: StaticsOptions;
   #statics: Statics = { addresses: [], routes: [], rules: [] };
+  /** Addresses that were put there by us, and not found there. */
+  readonly #ours = new Set<VirtualAddress>();
 
   constructor(options: StaticsOptions) {
     this.#options = options;
@@ -32,7 +34,10 @@ export class StaticThings {
   /** Puts these in place and takes away those of before that are not among them. */
   apply(statics: Statics): void {
     const before = this.#statics;
-    this.#statics = statics;
+    // The same address stays the same object.
+    const known = new Map(before.addresses.map((one) => [JSON.stringify(one), one]));
+    const addresses = statics.addresses.map((one) => known.get(JSON.stringify(one)) ?? one);
+    this.#statics = { ...statics, addresses };
     this.#remove({
       addresses: without(before.addresses, statics.addresses),
       routes: without(before.routes, statics.routes),
@@ -63,9 +68,16 @@ export class StaticThings {
   #addAddress(address: VirtualAddress): void {
     const { netlink, complaints } = this.#options;
     const found = this.#options.interfaceNamed(address.interface);
-    // It is put there when the interface comes; one that is there already may be somebody else's.
-    if (found === undefined || holds(found, address) !== undefined) return;
-    complaints.try(`static ${address.address}`, () => putAddress(netlink, staticAssignment(address, found.index)));
+    // It is put there when the interface comes.
+    if (found === undefined) return;
+    const there = holds(found, address);
+    if (there !== undefined) {
+      // Of an earlier run.
+      if (there.protocol === OUR_PROTOCOL) this.#ours.add(address);
+      return;
+    }
+    const put = () => putAddress(netlink, staticAssignment(address, found.index));
+    if (complaints.try(`static ${address.address}`, put)) this.#ours.add(address);
   }
 
   #addRoute(route: VirtualRoute): void {
@@ -86,9 +98,7 @@ export class StaticThings {
     }
     for (const address of addresses) {
       const found = interfaceNamed(address.interface);
-      const there = found === undefined ? undefined : holds(found, address);
-      // Kernels before 5.18 do not say whose it is.
-      if (found === undefined || (there?.protocol ?? OUR_PROTOCOL) !== OUR_PROTOCOL) continue;
+      if (found === undefined || !this.#ours.delete(address)) continue;
       complaints.try(
         `no static ${address.address}`,
         () => void removeAddress(netlink, { ...staticAssignment(address, found.index) }),
