@@ -10,7 +10,7 @@ import { counted } from "./counters.ts";
 import { announceAll } from "./garp.ts";
 import { advertInterface } from "./host-state.ts";
 import type { NotifyState, Output, StateName } from "./messages.ts";
-import { masterDownOf, type RouterState } from "./router-state.ts";
+import { masterDownOf, type RouterState, waitFrom } from "./router-state.ts";
 import { log, logDetail, type Step } from "./step.ts";
 
 export type Entry =
@@ -54,7 +54,7 @@ export function enter(step: Step, instance: VrrpInstance, before: RouterState, e
   };
   if (entry.to === "MASTER") router = claim(step, instance, router);
   if (entry.to === "BACKUP") {
-    router = { ...router, deadline: after(step.now, entry.wait ?? masterDownOf(instance, router)) };
+    router = { ...router, deadline: waitFrom(step.now, router, entry.wait ?? masterDownOf(instance, router)) };
   }
   const { name } = instance;
   const { priority, cause } = router;

@@ -76,7 +76,7 @@ export function transition(
   const draft: Draft = { ...state };
   const step = stepOn(draft, parameters, now, outputs);
   if (draft.phase !== "new" && draft.phase !== "stopped") {
-    for (const { name } of draft.routers) {
+    for (const { name } of draft.routers.filter(({ deadline }) => deadline !== null && deadline < now)) {
       change(step, draft, name, (instance, router) => yieldAfterStall(step, instance, router));
     }
   }
@@ -240,7 +240,8 @@ function onTime(step: Step, draft: Draft): void {
       return script === undefined ? state : runWhenDue(step, script, state);
     });
   }
-  for (const { name } of draft.routers) {
+  const isDue = (at: Instant) => at <= step.now;
+  for (const { name } of draft.routers.filter((router) => deadlinesOf(router).some(isDue))) {
     change(step, draft, name, (instance, router) => onTimer(step, instance, router, mayBecomeMaster(draft, name)));
   }
   const masterNamed = (name: string): VrrpInstance | undefined =>

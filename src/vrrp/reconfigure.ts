@@ -9,7 +9,7 @@ import { applyTrackers } from "./eligibility.ts";
 import { type Addresses, addAddresses, addRoutes, enter, type Routes, removeAddresses, removeRoutes } from "./enter.ts";
 import { allAddresses, announceAll } from "./garp.ts";
 import { type Draft, instanceNamed } from "./host-state.ts";
-import { masterDownOf, type RouterState } from "./router-state.ts";
+import { masterDownOf, type RouterState, waitFrom } from "./router-state.ts";
 import { newScript, type ScriptState } from "./scripts.ts";
 import { admit } from "./start.ts";
 import { log, type Step } from "./step.ts";
@@ -88,7 +88,7 @@ function adjust(step: Step, was: VrrpInstance, instance: VrrpInstance, before: R
   const learnt = instance.version === 3 && router.lastAdvert !== null;
   const adjusted = learnt ? router : { ...router, masterAdvertInterval: instance.advertInterval };
   if (router.state !== "BACKUP") return adjusted;
-  return { ...adjusted, deadline: after(step.now, masterDownOf(instance, adjusted)) };
+  return { ...adjusted, deadline: waitFrom(step.now, adjusted, masterDownOf(instance, adjusted)) };
 }
 
 function announceNew(step: Step, instance: VrrpInstance, added: Addresses): void {

@@ -1,7 +1,7 @@
 /** What one virtual router remembers. Plain JSON: null where there is nothing. */
 
 import type { IpAddress } from "../base/ip.ts";
-import type { Duration, Instant } from "../base/time.ts";
+import { after, type Duration, type Instant } from "../base/time.ts";
 import type { VrrpInstance } from "../config/model/vrrp.ts";
 import { type Counters, NO_COUNTS } from "./counters.ts";
 import type { HeardAdvert, RefusedAdvert, StateName } from "./messages.ts";
@@ -25,6 +25,8 @@ export interface RouterState {
   readonly source: IpAddress | null;
   /** Version 3 learns it from the master. */
   readonly masterAdvertInterval: Duration;
+  /** `vrrp_startup_delay`: no wait begins before, whatever is heard. */
+  readonly delayedUntil: Instant | null;
   /** BACKUP: end of the wait. MASTER: next advert. Leaving: end of patience. */
   readonly deadline: Instant | null;
   /** BACKUP whose wait is over and whose sync group is not: it goes as soon as the others can. */
@@ -73,6 +75,7 @@ export function newRouter(instance: VrrpInstance, now: Instant): RouterState {
     ownerConflict: false,
     source: null,
     masterAdvertInterval: instance.advertInterval,
+    delayedUntil: null,
     deadline: null,
     ready: false,
     grace: false,
@@ -98,6 +101,10 @@ export function newRouter(instance: VrrpInstance, now: Instant): RouterState {
 
 export const masterDownOf = (instance: VrrpInstance, router: RouterState): Duration =>
   masterDownInterval(instance.version, router.priority, router.masterAdvertInterval, instance.downTimerAdverts);
+
+/** The end of a wait of a backup. */
+export const waitFrom = (now: Instant, { delayedUntil }: RouterState, wait: Duration): Instant =>
+  after(delayedUntil !== null && delayedUntil > now ? delayedUntil : now, wait);
 
 export const skewOf = (instance: VrrpInstance, router: RouterState): Duration =>
   skewTime(instance.version, router.priority, router.masterAdvertInterval);

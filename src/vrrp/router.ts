@@ -14,7 +14,7 @@ import { addRoutes, enter, notification, sendAdvert, tellPriority } from "./ente
 import { allAddresses, announceAll } from "./garp.ts";
 import { advertInterface } from "./host-state.ts";
 import type { AcceptedAdvert, RefusedPacket } from "./receive.ts";
-import { masterDownOf, OWNER_PRIORITY, type RouterState, skewOf } from "./router-state.ts";
+import { masterDownOf, OWNER_PRIORITY, type RouterState, skewOf, waitFrom } from "./router-state.ts";
 import { inWords, log, type Step } from "./step.ts";
 import { masterDownInterval, skewTime } from "./timers.ts";
 
@@ -55,7 +55,7 @@ function advertAsBackup(step: Step, instance: VrrpInstance, router: RouterState,
   if (advert.priority === 0) {
     const told = mention(step, instance, router, "Backup received priority 0 advertisement");
     // The earlier of the two: further zeros do not put the take-over off.
-    const soon = after(now, skewOf(instance, router));
+    const soon = waitFrom(now, router, skewOf(instance, router));
     return { ...told, deadline: earlier(router.deadline, soon), grace: false };
   }
   if (advert.priority >= router.priority || instance.nopreempt) {
@@ -78,7 +78,12 @@ function advertAsBackup(step: Step, instance: VrrpInstance, router: RouterState,
 /** The master is accepted: the wait begins anew, with the interval that it announces. */
 function waitAgain(step: Step, instance: VrrpInstance, router: RouterState, advert: AcceptedAdvert): RouterState {
   const learnt = learnInterval(step, instance, router, advert);
-  return { ...learnt, deadline: after(step.now, masterDownOf(instance, learnt)), ready: false, grace: false };
+  return {
+    ...learnt,
+    deadline: waitFrom(step.now, learnt, masterDownOf(instance, learnt)),
+    ready: false,
+    grace: false,
+  };
 }
 
 /** RFC 9568 §6.4.3 (725) to (770). */

@@ -1,12 +1,12 @@
 /** The first input: what an earlier process left is removed, and every virtual router enters its first state. */
 
-import { inSeconds, microseconds } from "../base/time.ts";
+import { after, inSeconds, microseconds } from "../base/time.ts";
 import type { VrrpInstance } from "../config/model/vrrp.ts";
 import { mayTakePart, updateStandings } from "./eligibility.ts";
 import { enter, letGo } from "./enter.ts";
 import { type Draft, groupOf, isVirtual, membersOf, routerNamed } from "./host-state.ts";
 import type { InterfaceReport } from "./messages.ts";
-import { masterDownOf, newRouter, OWNER_PRIORITY, type RouterState } from "./router-state.ts";
+import { newRouter, OWNER_PRIORITY, type RouterState } from "./router-state.ts";
 import { newScript } from "./scripts.ts";
 import { log, type Step } from "./step.ts";
 import { chain, together } from "./verdict.ts";
@@ -22,12 +22,16 @@ export function start(step: Step, draft: Draft, interfaces: readonly InterfaceRe
       if (!isVirtual(draft, address)) log(step, `Assigned address ${address} for interface ${name}`);
     }
   }
-  admit(step, draft, instances);
+  admit(step, draft, instances, global.startupDelay);
 }
 
-/** Virtual routers that were not there before: at a start all of them. */
-export function admit(step: Step, draft: Draft, instances: readonly VrrpInstance[]): void {
-  draft.routers = [...draft.routers, ...instances.map((instance) => newRouter(instance, step.now))];
+/** Virtual routers that were not there before: at a start all of them, after `delay`. */
+export function admit(step: Step, draft: Draft, instances: readonly VrrpInstance[], delay = microseconds(0)): void {
+  const delayedUntil = delay === 0 ? null : after(step.now, delay);
+  draft.routers = [
+    ...draft.routers,
+    ...instances.map((instance) => ({ ...newRouter(instance, step.now), delayedUntil })),
+  ];
   updateStandings(step, draft);
   for (const { name } of instances) {
     const verdicts = routerNamed(draft, name)?.verdicts ?? [];
@@ -44,12 +48,15 @@ function enterFirst(step: Step, draft: Draft, instance: VrrpInstance, router: Ro
   const cause = faultOf(draft, router);
   if (cause !== undefined) return enter(step, instance, router, { to: "FAULT", cause, resign: "silent" });
   if (!mayTakePart(draft, router.name)) return { ...router, cause: "waits for its trackers" };
-  const delay = draft.configuration.global.startupDelay;
   if (instance.priority === OWNER_PRIORITY) {
-    return enter(step, instance, router, { to: "BACKUP", cause: "started as owner", line: null, wait: delay });
+    return enter(step, instance, router, {
+      to: "BACKUP",
+      cause: "started as owner",
+      line: null,
+      wait: microseconds(0),
+    });
   }
-  const wait = microseconds(masterDownOf(instance, router) + delay);
-  return enter(step, instance, router, { to: "BACKUP", cause: "started", line: "Entering BACKUP STATE (init)", wait });
+  return enter(step, instance, router, { to: "BACKUP", cause: "started", line: "Entering BACKUP STATE (init)" });
 }
 
 /** Its own fault, or else the first one in its sync group. */
