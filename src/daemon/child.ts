@@ -7,6 +7,7 @@
 
 import { rmSync, statSync } from "node:fs";
 import { flushCompileCache } from "node:module";
+import { reportCommands } from "../sys/run-command.ts";
 import { type EventBody, eventNow } from "./events.ts";
 import type { Log } from "./log/log.ts";
 import type { FromChild, StartMessage, StopOrder, ToChild } from "./messages.ts";
@@ -62,6 +63,7 @@ export function serveSupervisor(role: ChildRole, log: Log): void {
   // A terminal, or systemd, signals the whole group; the supervisor decides what its children do about it, and when.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const)
     process.on(signal, () => undefined);
+  reportCommands((group, runs) => tellSupervisor({ type: "script-group", group, runs }));
   tellSupervisor({ type: "hello" });
   // Now, because a proxy soon is a user that may not write there, and a child that is killed never would.
   flushCompileCache();

@@ -18,6 +18,8 @@ export interface CommandOptions {
   readonly timeout?: Duration | undefined;
   /** After a time-out too, the outcome waits until the command has ended. */
   readonly untilItEnds?: boolean | undefined;
+  /** Called when the command has ended, which after a time-out comes later than the outcome. */
+  readonly ended?: (() => void) | undefined;
   /** Ends it in the same way. */
   readonly stop?: AbortSignal | undefined;
   /** The whole environment; this process's own when missing. */
@@ -45,6 +47,16 @@ process.on("exit", () => {
   for (const child of running) signalGroup(child, "SIGKILL");
 });
 
+let report: (group: number, runs: boolean) => void = () => undefined;
+
+/**
+ * Tells of every process group that is started and of its leader's end, so that somebody else can end what this process,
+ * when it is killed, leaves running.
+ */
+export function reportCommands(listener: (group: number, runs: boolean) => void): void {
+  report = listener;
+}
+
 /** Resolves when the command itself has ended, whatever it left running in the background; never rejects. */
 export function runCommand(options: CommandOptions): Promise<CommandOutcome> {
   const [program = "", ...parameters] = options.argv;
@@ -60,6 +72,7 @@ export function runCommand(options: CommandOptions): Promise<CommandOutcome> {
       ...(env === undefined ? {} : { env }),
     });
   } catch (error) {
+    options.ended?.();
     return Promise.resolve(notStarted(error));
   }
   return new Promise((resolve) => supervise(child, options, resolve));
@@ -67,6 +80,7 @@ export function runCommand(options: CommandOptions): Promise<CommandOutcome> {
 
 function supervise(child: ChildProcess, options: CommandOptions, resolve: (outcome: CommandOutcome) => void): void {
   running.add(child);
+  if (child.pid !== undefined) report(child.pid, true);
   const output = new BoundedOutput(options.maximumOutputBytes ?? OUTPUT_BYTES);
   child.stdout?.on("data", (chunk: Buffer) => output.add(chunk));
   child.stderr?.on("data", (chunk: Buffer) => output.add(chunk));
@@ -89,9 +103,11 @@ function supervise(child: ChildProcess, options: CommandOptions, resolve: (outco
   if (options.stop?.aborted) end();
   const settle = (outcome: CommandOutcome) => {
     running.delete(child);
+    if (child.pid !== undefined) report(child.pid, false);
     clearTimeout(limit);
     clearTimeout(killTimer);
     options.stop?.removeEventListener("abort", end);
+    options.ended?.();
     resolve(outcome);
   };
   child.on("error", (error) => {

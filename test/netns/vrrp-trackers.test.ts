@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -215,4 +215,26 @@ test("a virtual server that loses its quorum moves the VIP", async (t) => {
   server = serve(first.node, 8001, "10.9.0.1");
   await movedTo(first, second);
   await server.stop("SIGKILL");
+});
+
+test("a check script that runs while its vrrp process is killed does not outlive it", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "slow-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const [script, pids] = [join(folder, "slow"), join(folder, "pids")];
+  writeFileSync(script, `#!/bin/sh\necho $$ >>${pids}\nsleep 300\n`, { mode: 0o755 });
+  const running = (): number[] => {
+    const all = existsSync(pids) ? readFileSync(pids, "utf8").trim().split("\n").map(Number) : [];
+    return all.filter((pid) => existsSync(`/proc/${pid}`));
+  };
+  const [first] = await pairOf(t, () => ({
+    blocks: `vrrp_script slow {\n script "${script}"\n interval 400\n timeout 400\n weight 10\n}`,
+    tracking: "track_script {\n slow\n}",
+  }));
+  const [pid] = await until("the script runs", () => (running().length === 1 ? running() : undefined));
+  const [, vrrp] = await first.program.sees(/Starting vrrp child process, pid=(\d+)/i);
+  process.kill(Number(vrrp), "SIGKILL");
+  await until("the script is gone, and the next vrrp process runs another", () => {
+    const now = running();
+    return now.length === 1 && now[0] !== pid;
+  });
 });

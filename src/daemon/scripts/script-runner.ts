@@ -41,15 +41,22 @@ export class ScriptRunner {
   async run(
     command: ScriptCommand,
     timeout: Duration | undefined,
-    { untilItEnds = false, stop }: { readonly untilItEnds?: boolean; readonly stop?: AbortSignal } = {},
+    options: { readonly untilItEnds?: boolean; readonly stop?: AbortSignal; readonly ended?: () => void } = {},
   ): Promise<ScriptOutcome> {
+    const { untilItEnds = false, stop, ended } = options;
     const who = identity(command, this.global);
-    if ("message" in who) return { type: "error", message: who.message };
-    const insecure = this.global.enableScriptSecurity && who.uid === 0 ? unsafePart(programOf(command)) : undefined;
-    if (insecure !== undefined) return { type: "error", message: insecure };
+    const refused = "message" in who ? who.message : this.#insecurity(command, who);
+    if ("message" in who || refused !== undefined) {
+      ended?.();
+      return { type: "error", message: refused ?? "" };
+    }
     const own = who.uid === process.getuid?.() && who.gid === process.getgid?.();
     const ends = stop === undefined ? this.#stop.signal : AbortSignal.any([this.#stop.signal, stop]);
-    return runCommand({ argv: command.argv, timeout, untilItEnds, stop: ends, ...(own ? {} : who) });
+    return runCommand({ argv: command.argv, timeout, untilItEnds, ended, stop: ends, ...(own ? {} : who) });
+  }
+
+  #insecurity(command: ScriptCommand, who: Identity): string | undefined {
+    return this.global.enableScriptSecurity && who.uid === 0 ? unsafePart(programOf(command)) : undefined;
   }
 
   /** Whom commands without a user run as, and who owns what is made for them. */

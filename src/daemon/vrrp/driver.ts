@@ -25,6 +25,7 @@ import type { HostNetwork } from "./network.ts";
 import type { Recorder } from "./recorder.ts";
 import type { VrrpReport } from "./report.ts";
 import { Telling } from "./telling.ts";
+import { ScriptChecks } from "./trackers/script-checks.ts";
 
 /** setTimeout takes no more. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
@@ -53,6 +54,7 @@ export class VrrpDriver {
   readonly #detail: boolean;
   readonly #record: Recorder["record"] | undefined;
   readonly #scripts: ScriptRunner;
+  readonly #checks: ScriptChecks;
   readonly #telling: Telling;
   readonly #lateness = { adverts: new Lateness(), eventLoop: new Lateness() };
   readonly #inputs: Input[] = [];
@@ -71,6 +73,7 @@ export class VrrpDriver {
     this.#detail = options.detail;
     this.#record = options.record;
     this.#scripts = new ScriptRunner(options.configuration.global);
+    this.#checks = new ScriptChecks(this.#scripts);
     this.#telling = new Telling(options.configuration, this.#scripts, options.log, options.publish);
     this.#state = initialState(options.configuration);
     this.stopped = new Promise((resolve) => {
@@ -191,8 +194,8 @@ export class VrrpDriver {
       case "priority":
         break;
       case "run-script":
-        void this.#scripts
-          .run(output.command, output.timeout)
+        void this.#checks
+          .run(output.script, output.command, output.timeout)
           .then((outcome) => this.handle({ type: "script-result", script: output.script, outcome }));
         break;
       case "state": {
