@@ -9,7 +9,7 @@ import { dealtEqually, leastWorstUse, sum } from "./bound.ts";
 import { decide } from "./exhaustive.ts";
 import { countUpTo } from "./failure-sets.ts";
 import { loadsUnder, type Outcome, outcomeOf } from "./outcome.ts";
-import { CLOSE, EVEN_TOLERANCE, type PlannedVip, type PlanProblem } from "./problem.ts";
+import { CLOSE, EVEN_TOLERANCE, limitOf, type PlannedVip, type PlanProblem } from "./problem.ts";
 import { searchRotations } from "./rotation.ts";
 import { search } from "./search.ts";
 
@@ -155,7 +155,7 @@ function dealt(loads: readonly number[], links: readonly number[]): number[][] {
 
 /** Tries target after target from below. True when it is proven that the contest's best has the least worst use. */
 function improve(
-  { links, failures }: PlanProblem,
+  { links, failures, headroom }: PlanProblem,
   loads: readonly number[],
   effort: number,
   contest: Contest,
@@ -164,7 +164,9 @@ function improve(
 ): boolean {
   const depth = depthOf(links.length, failures, MOST_SETS_SEARCHED);
   const only = (value: number) => Array.from({ length: depth + 1 }, (_, size) => (size === depth ? value : undefined));
-  for (const target of rungs(loads, links, bound, contest)) {
+  // Last what is wanted: a looser target is met where tighter ones only came near.
+  const wanted = Math.min(limitOf({ headroom }), 1 - 2 * CLOSE);
+  for (const target of chained(rungs(loads, links, bound, contest), Math.max(bound, wanted))) {
     if (contest.worst <= target + CLOSE) break;
     const targets = only(target);
     if (allUp !== undefined && depth > 0) targets[0] = allUp;
@@ -188,6 +190,11 @@ function improve(
   const last = decide(loads, links, failures, below, effort);
   if (last.kind === "found") contest.enter(last.orders);
   return last.kind === "none";
+}
+
+function* chained(first: Iterable<number>, last: number): Generator<number> {
+  yield* first;
+  yield last;
 }
 
 /** Uses worth trying, the least first: with equal VIPs those that whole VIPs make, else by halving. */
