@@ -3,9 +3,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { seconds } from "../../../src/base/time.ts";
-import type { VrrpConfiguration, VrrpInstance } from "../../../src/config/model/vrrp.ts";
+import type { VirtualAddress, VrrpConfiguration, VrrpInstance } from "../../../src/config/model/vrrp.ts";
+import type { Output } from "../../../src/vrrp/messages.ts";
+import { readPacket } from "../../../src/vrrp/receive.ts";
+import { judgeChecksum } from "../../../src/wire/vrrp.ts";
+import { SimulatedLan } from "../../support/simulated-lan.ts";
 import { configuration, group, instance, ip, script, vip } from "../../support/vrrp-configuration.ts";
-import { deeds, lines, Machine } from "../../support/vrrp-machine.ts";
+import { deeds, lines, Machine, of } from "../../support/vrrp-machine.ts";
 
 const A = (more: Partial<VrrpInstance> = {}) => instance({ name: "A", ...more });
 const B = (more: Partial<VrrpInstance> = {}) =>
@@ -17,8 +21,14 @@ const B = (more: Partial<VrrpInstance> = {}) =>
     ...more,
   });
 
-function master(of: VrrpConfiguration): Machine {
-  const machine = new Machine(of);
+function styleOf(packet: string): string {
+  const received = readPacket(Uint8Array.fromHex(packet));
+  assert(received);
+  return judgeChecksum(received.payload, received);
+}
+
+function master(from: VrrpConfiguration): Machine {
+  const machine = new Machine(from);
   machine.start();
   machine.wait(seconds(4));
   assert.equal(machine.is, "MASTER");
@@ -135,6 +145,92 @@ describe("A new configuration", () => {
     ];
     const moved = deeds(reconfigured(machine, configuration(next))).filter((deed) => deed.includes("-address"));
     assert.deepEqual(moved, ["remove-address 10.9.0.60", "add-address 10.9.0.60", "add-address 10.9.0.61"]);
+  });
+
+  it("swaps the addresses of two masters, of which keepalived 2.2.7 loses one", () => {
+    const garp = { ...instance().garp, masterRepeat: 1, masterDelay: seconds(0) };
+    const [one, other] = [vip("10.9.0.60"), vip("10.9.0.61")];
+    const both = (a: VirtualAddress, c: VirtualAddress) =>
+      configuration([
+        A({ garp, virtualAddresses: [a] }),
+        A({ garp, name: "C", virtualRouterId: 9, virtualAddresses: [c] }),
+      ]);
+    const lan = new SimulatedLan();
+    lan.add("a", both(one, other), { eth0: ip("10.9.0.1") });
+    lan.start("a");
+    lan.run(seconds(4));
+    lan.reconfigure("a", both(other, one));
+    lan.run(seconds(2));
+    assert.deepEqual(lan.held("a"), [
+      { address: "10.9.0.61", instance: "A" },
+      { address: "10.9.0.60", instance: "C" },
+    ]);
+    assert.deepEqual([lan.masters("A"), lan.masters("C")], [["a"], ["a"]]);
+  });
+
+  it("takes an address from a master for a router that is new, which has it when it is master", () => {
+    const [kept, moved] = [vip("10.9.0.50"), vip("10.9.0.60")];
+    const lan = new SimulatedLan();
+    lan.add("a", configuration([A({ virtualAddresses: [kept, moved] })]), { eth0: ip("10.9.0.1") });
+    lan.start("a");
+    lan.run(seconds(4));
+    const next = [A({ name: "N", virtualRouterId: 9, virtualAddresses: [moved] }), A({ virtualAddresses: [kept] })];
+    lan.reconfigure("a", configuration(next));
+    lan.run(seconds(2));
+    assert.deepEqual(lan.held("a"), [{ address: "10.9.0.50", instance: "A" }]);
+    lan.run(seconds(2));
+    assert.deepEqual(lan.held("a"), [
+      { address: "10.9.0.50", instance: "A" },
+      { address: "10.9.0.60", instance: "N" },
+    ]);
+  });
+
+  it("says from the next advert on what has changed in it, without losing a beat", () => {
+    const before = A({ version: 3 });
+    const peer = { address: ip("10.9.0.9"), minTtl: 0, maxTtl: 255 };
+    const changes: [Partial<VrrpInstance>, (advert: Extract<Output, { type: "send-advert" }>) => unknown, unknown][] = [
+      [{ unicastPeers: [peer] }, ({ destination }) => destination, "10.9.0.9"],
+      [{ multicastGroup: ip("224.0.0.19") }, ({ destination }) => destination, "224.0.0.19"],
+      [{ sourceAddress: ip("10.9.0.8") }, ({ source }) => source, "10.9.0.8"],
+      [{ checksumWithoutPseudoHeader: true }, ({ packet }) => styleOf(packet), "valid-without-pseudo-header"],
+      [{ priority: 7 }, ({ priority }) => priority, 7],
+    ];
+    for (const [change, what, expected] of changes) {
+      const machine = master(configuration([before]));
+      const due = machine.due;
+      reconfigured(machine, configuration([{ ...before, ...change }]));
+      assert.equal(machine.due, due);
+      const [advert] = of(machine.wait(seconds(1)), "send-advert");
+      assert(advert);
+      assert.equal(what(advert), expected);
+    }
+  });
+
+  it("moves the addresses of a master to its new macvlan", () => {
+    const machine = master(configuration([A()]));
+    machine.feed({ type: "link", interface: "vrrp.5", up: true });
+    const vmac = { interface: "vrrp.5", mac: undefined, transmitOnBase: false };
+    const next = A({ vmac, virtualAddresses: [vip("10.9.0.50", { interface: "vrrp.5" })] });
+    const said = reconfigured(machine, configuration([next]));
+    assert.deepEqual(
+      said.flatMap((output) =>
+        output.type === "add-address" || output.type === "remove-address"
+          ? [`${output.type} ${output.address.interface}`]
+          : [],
+      ),
+      ["remove-address eth0", "add-address vrrp.5"],
+    );
+    const adverts = of(machine.wait(seconds(1)), "send-advert");
+    assert.deepEqual([machine.is, adverts[0]?.interface, adverts[0]?.source], ["MASTER", "vrrp.5", "10.9.0.1"]);
+  });
+
+  it("leaves routers alone that it does not speak of", () => {
+    const machine = master(configuration([A(), B()]));
+    const before = JSON.stringify(machine.state.routers.find(({ name }) => name === "B"));
+    reconfigured(machine, configuration([A({ priority: 7, virtualAddresses: [vip("10.9.0.77")] }), B()]));
+    assert.equal(JSON.stringify(machine.state.routers.find(({ name }) => name === "B")), before);
+    reconfigured(machine, configuration([B()]));
+    assert.equal(JSON.stringify(machine.state.routers.find(({ name }) => name === "B")), before);
   });
 
   it("says nothing when an address that is virtual no more is gone", () => {
