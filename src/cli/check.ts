@@ -1,7 +1,10 @@
-/** `evenkeel check`: everything that the configuration languages have to say. */
+/** `evenkeel check`: everything that the configuration languages have to say, and what routers have to say of each other. */
 
+import { comparePeers, reportNothingToCompare } from "../config/keepalived/peers.ts";
+import type { Loaded } from "../config/load.ts";
+import type { Configuration } from "../config/model/configuration.ts";
 import type { DirectorConfiguration } from "../config/model/virtual-server.ts";
-import { worst } from "../config/text/diagnostic.ts";
+import { type Diagnostic, Diagnostics, worst } from "../config/text/diagnostic.ts";
 import { diagnosticToJson, renderDiagnostic } from "../config/text/render.ts";
 import { loadFromDisk } from "../daemon/configuration-files.ts";
 
@@ -9,18 +12,28 @@ export interface CheckOptions {
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly configId?: string;
+  /** Each keepalived.conf is the file of another router of one LAN. */
+  readonly peers?: boolean;
+}
+
+/** What is printed of one load, or of several. */
+interface Checked {
+  readonly diagnostics: readonly Diagnostic[];
+  readonly dropped: number;
+  readonly loads: readonly { readonly files: readonly string[]; readonly configuration: Configuration }[];
 }
 
 /** Sets the exit status: 0 clean (notes do not count), 1 warnings, 2 errors. */
 export function check(files: readonly string[], options: CheckOptions): void {
-  const { configuration, diagnostics, dropped, sources } = loadFromDisk(files, { configId: options.configId });
+  const loadAll = (paths: readonly string[]) => loadFromDisk(paths, { configId: options.configId });
+  const { diagnostics, dropped, loads } = options.peers ? checkPeers(files, loadAll) : checkedOf([loadAll(files)]);
   const verdict = worst(diagnostics);
   process.exitCode = verdict === "error" ? 2 : verdict === "warning" ? 1 : 0;
   if (options.quiet) return;
   if (options.json) {
     const report = {
       exit: process.exitCode,
-      files: sources.map((source) => source.name),
+      files: loads.flatMap((one) => one.files),
       dropped,
       diagnostics: diagnostics.map(diagnosticToJson),
     };
@@ -32,8 +45,38 @@ export function check(files: readonly string[], options: CheckOptions): void {
   if (dropped > 0) process.stdout.write(`… and ${dropped} more\n`);
   const count = (severity: string) => counted(diagnostics.filter((one) => one.severity === severity).length, severity);
   const counts = [count("error"), count("warning"), count("note")].join(", ");
-  const { vrrp, director, proxy } = configuration;
-  const content = [
+  for (const [index, one] of loads.entries()) {
+    const last = index === loads.length - 1 ? [counts] : [];
+    process.stdout.write(`${one.files.join(", ")}: ${[...contentOf(one.configuration), ...last].join("; ")}\n`);
+  }
+}
+
+const checkedOf = (loaded: readonly Loaded[]): Checked => ({
+  diagnostics: loaded.flatMap((one) => one.diagnostics),
+  dropped: loaded.reduce((sum, one) => sum + one.dropped, 0),
+  loads: loaded.map(({ sources, configuration }) => ({ files: sources.map(({ name }) => name), configuration })),
+});
+
+/** A haproxy.cfg among the files is every router's. */
+function checkPeers(files: readonly string[], loadAll: (paths: readonly string[]) => Loaded): Checked {
+  const alone = files.map((path) => ({ path, loaded: loadAll([path]) }));
+  const shared = alone.filter(({ loaded }) => loaded.configuration.proxy !== undefined).map(({ path }) => path);
+  const own = alone.filter(({ path }) => !shared.includes(path));
+  const loaded = own.map((one) => (shared.length === 0 ? one.loaded : loadAll([one.path, ...shared])));
+  const checked = checkedOf(loaded);
+  const routers = loaded.flatMap(({ configuration: { vrrp }, places }, index) =>
+    vrrp === undefined || vrrp.instances.length === 0 ? [] : [{ file: own[index]?.path ?? "", model: vrrp, places }],
+  );
+  const between = new Diagnostics();
+  comparePeers(routers, between);
+  const [first] = loaded[0]?.sources ?? [];
+  if (routers.length < 2 && first !== undefined) reportNothingToCompare(first, between);
+  const diagnostics = [...checked.diagnostics, ...between.list];
+  return { ...checked, diagnostics, dropped: checked.dropped + between.dropped };
+}
+
+function contentOf({ vrrp, director, proxy }: Configuration): string[] {
+  return [
     ...(vrrp === undefined || (vrrp.instances.length === 0 && director !== undefined)
       ? []
       : [`${vrrp.instances.length} vrrp_instance, ${vrrp.syncGroups.length} vrrp_sync_group`]),
@@ -42,7 +85,6 @@ export function check(files: readonly string[], options: CheckOptions): void {
       ? []
       : [`${counted(proxy.frontends.length, "frontend")}, ${counted(proxy.backends.length, "backend")}`]),
   ];
-  process.stdout.write(`${sources.map((source) => source.name).join(", ")}: ${[...content, counts].join("; ")}\n`);
 }
 
 const virtualServers = ({ virtualServers }: DirectorConfiguration): string =>

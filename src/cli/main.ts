@@ -43,6 +43,7 @@ program
   .option("--json", "one JSON document instead of text")
   .option("-q, --quiet", "only the exit status")
   .option("-i, --config-id <id>", "keepalived's configuration id for @id lines")
+  .option("-p, --peers", "each keepalived.conf is another router's of one LAN: compare them too")
   .action(async (files, options) => (await import("./check.ts")).check(files, options));
 
 program

@@ -9,6 +9,7 @@
 import { kindOf } from "./detect.ts";
 import { type HaproxyContext, loadHaproxy } from "./haproxy/load.ts";
 import { loadKeepalived } from "./keepalived/load.ts";
+import type { Places } from "./keepalived/peers-report.ts";
 import type { ReaderEnvironment } from "./keepalived/reader.ts";
 import type { Reference } from "./keepalived/trackers.ts";
 import type { Configuration } from "./model/configuration.ts";
@@ -36,6 +37,8 @@ export interface Loaded {
   readonly configuration: Configuration;
   /** Sorted by file, in the order in which files were read, then by position. An error among them: do not run this. */
   readonly diagnostics: readonly Diagnostic[];
+  /** Where instances and sync groups stand, for `comparePeers`. */
+  readonly places: Places;
   /** How many more there were than could be kept. */
   readonly dropped: number;
   /** Every file, each followed by what it includes; empty in place of one that could not be read. */
@@ -57,6 +60,7 @@ export function load(paths: readonly string[], environment: LoadEnvironment): Lo
   return {
     configuration: { daemon: vrrp?.daemon, vrrp: vrrp?.model, director: vrrp?.director, proxy: proxy?.model },
     diagnostics: sorted([...diagnostics.list, ...(proxy?.diagnostics.list ?? [])], sources),
+    places: vrrp?.places ?? new Map(),
     dropped: diagnostics.dropped + (proxy?.diagnostics.dropped ?? 0),
     sources,
   };

@@ -18,6 +18,7 @@ import { type GlobalDefs, readGlobalDefs } from "./global-defs.ts";
 import { type InstanceDraft, readInstance } from "./instance.ts";
 import { completeInstance } from "./instance-rules.ts";
 import { IprouteNames } from "./iproute-names.ts";
+import type { Place, Places } from "./peers-report.ts";
 import { LineReader, type ReaderEnvironment } from "./reader.ts";
 import { quote, Report } from "./report.ts";
 import { RuleReader } from "./rules.ts";
@@ -35,6 +36,7 @@ export interface LoadedKeepalived {
   readonly model: VrrpConfiguration;
   readonly director: DirectorConfiguration | undefined;
   readonly daemon: DaemonSettings;
+  readonly places: Places;
   /** What `track_proxy` names: known once haproxy.cfg is read. */
   readonly proxies: readonly Reference[];
   /** `files` and what they include, in the order of reading. */
@@ -135,7 +137,21 @@ function modelsOf(
   const withScript = firstScript?.keyword ?? director.firstWithScript;
   if (withScript !== undefined && !globals.model.enableScriptSecurity) noteScriptSecurity(withScript, report);
   const proxies = trackers.flatMap(({ proxyNames }) => proxyNames);
-  return { model, director: directorModel, daemon: daemon.complete(), proxies };
+  return { model, director: directorModel, daemon: daemon.complete(), proxies, places: placesOf(statements) };
+}
+
+/** Of the first definition of each name, which is the one that counts. */
+function placesOf(statements: readonly Statement[]): Places {
+  const places = new Map<string, Place>();
+  for (const { keyword, words, block } of statements) {
+    const [name] = words;
+    if (name === undefined || (keyword.text !== "vrrp_instance" && keyword.text !== "vrrp_sync_group")) continue;
+    const key = `${keyword.text} ${name.text}`;
+    if (places.has(key)) continue;
+    const keywords = new Map((block ?? []).map((line) => [line.keyword.text, line.keyword.span]));
+    places.set(key, { name: name.span, keywords });
+  }
+  return places;
 }
 
 const blocksNamed = (keyword: string, statements: readonly Statement[]): readonly Statement[] =>
