@@ -129,6 +129,12 @@ test("static addresses, routes and rules are there whoever is master, come back 
   await lan.a.run("ip", "addr", "del", "10.8.8.8/32", "dev", "eth0");
   await lan.a.run("ip", "link", "set", "eth0", "up");
   await until("all of it again", inPlace);
+  await lan.a.run("ip", "link", "set", "eth0", "down");
+  await lan.a.run("ip", "addr", "del", "10.9.0.1/24", "dev", "eth0");
+  await lan.a.run("ip", "link", "set", "eth0", "up");
+  await ours.program.sees(/cannot add the route 10\.77\.0\.0\/24 dev eth0: netlink: ENETUNREACH/);
+  await lan.a.run("ip", "addr", "add", "10.9.0.1/24", "dev", "eth0");
+  await until("the route when its gateway can be reached", inPlace);
   await ours.reload(configuration([fast()], { statics: { ...statics, addresses: statics.addresses.slice(1) } }));
   assert.ok(!(await has(lan.a, "10.8.8.8")));
   await ours.stop();

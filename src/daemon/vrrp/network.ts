@@ -254,6 +254,7 @@ export class HostNetwork {
         break;
       case "address":
         this.#tell(found.name, { up: this.#told.get(found.name)?.up ?? false, addresses: usableOf(found) });
+        if (event.previous === undefined) this.#statics.addressAdded();
         break;
       case "address-removed": {
         const told = { up: this.#told.get(found.name)?.up ?? false, addresses: usableOf(found) };

@@ -26,6 +26,8 @@ export class StaticThings {
   #statics: Statics = { addresses: [], routes: [], rules: [] };
   /** Addresses that were put there by us, and not found there. */
   readonly #ours = new Set<VirtualAddress>();
+  /** Routes that the kernel has refused: their way out may come with an address. */
+  readonly #missing = new Set<VirtualRoute>();
 
   constructor(options: StaticsOptions) {
     this.#options = options;
@@ -34,17 +36,18 @@ export class StaticThings {
   /** Puts these in place and takes away those of before that are not among them. */
   apply(statics: Statics): void {
     const before = this.#statics;
-    // The same address stays the same object.
-    const known = new Map(before.addresses.map((one) => [JSON.stringify(one), one]));
-    const addresses = statics.addresses.map((one) => known.get(JSON.stringify(one)) ?? one);
-    this.#statics = { ...statics, addresses };
+    this.#statics = {
+      addresses: asBefore(before.addresses, statics.addresses),
+      routes: asBefore(before.routes, statics.routes),
+      rules: statics.rules,
+    };
     this.#remove({
       addresses: without(before.addresses, statics.addresses),
       routes: without(before.routes, statics.routes),
       rules: without(before.rules, statics.rules),
     });
-    for (const address of without(statics.addresses, before.addresses)) this.#addAddress(address);
-    for (const route of without(statics.routes, before.routes)) this.#addRoute(route);
+    for (const address of without(this.#statics.addresses, before.addresses)) this.#addAddress(address);
+    for (const route of without(this.#statics.routes, before.routes)) this.#addRoute(route);
     const { netlink, complaints } = this.#options;
     for (const rule of without(statics.rules, before.rules))
       complaints.try(`static rule ${rule.written}`, () => void addRule(netlink, ruleMessage(rule)));
@@ -58,6 +61,11 @@ export class StaticThings {
       const named = [route, ...route.nextHops].flatMap((one) => one.interface ?? []);
       if (named.length === 0 || named.includes(found.name)) this.#addRoute(route);
     }
+  }
+
+  /** An interface has got an address, as others do it after it has come. */
+  addressAdded(): void {
+    for (const route of this.#missing) this.#addRoute(route);
   }
 
   close(): void {
@@ -84,7 +92,9 @@ export class StaticThings {
     const { netlink, complaints, interfaceNamed } = this.#options;
     const message = routeMessage(route, (name) => interfaceNamed(name)?.index);
     if (message === undefined) return;
-    complaints.try(`static route ${route.written}`, () => putRoute(netlink, message, route.written));
+    const put = () => putRoute(netlink, message, route.written);
+    if (complaints.try(`static route ${route.written}`, put)) this.#missing.delete(route);
+    else this.#missing.add(route);
   }
 
   #remove({ addresses, routes, rules }: Statics): void {
@@ -92,6 +102,7 @@ export class StaticThings {
     for (const rule of rules)
       complaints.try(`no static rule ${rule.written}`, () => void removeRule(netlink, ruleMessage(rule)));
     for (const route of routes) {
+      this.#missing.delete(route);
       const message = routeMessage(route, (name) => interfaceNamed(name)?.index);
       if (message === undefined) continue;
       complaints.try(`no static route ${route.written}`, () => void removeRoute(netlink, message, route.written));
@@ -109,6 +120,12 @@ export class StaticThings {
 
 const holds = (found: NetworkInterface, { address, prefixLength }: VirtualAddress) =>
   found.addresses.find((one) => one.address === address && one.prefixLength === prefixLength);
+
+/** What has not changed stays the same object. */
+function asBefore<T extends object>(before: readonly T[], list: readonly T[]): T[] {
+  const known = new Map(before.map((one) => [JSON.stringify(one), one]));
+  return list.map((one) => known.get(JSON.stringify(one)) ?? one);
+}
 
 function without<T extends object>(list: readonly T[], others: readonly T[]): T[] {
   const known = new Set(others.map((one) => JSON.stringify(one)));
