@@ -6,28 +6,12 @@
  * changed it: the message names the path part, its owner and its mode.
  */
 
-import { accessSync, constants, realpathSync, type Stats, statSync } from "node:fs";
-import { delimiter, dirname, join } from "node:path";
 import type { Duration } from "../../base/time.ts";
-import type { ScriptCommand, ScriptUser } from "../../config/model/vrrp.ts";
-import { type Identity, lookupGroup, lookupUser } from "../../sys/privileges.ts";
+import type { ScriptCommand } from "../../config/model/vrrp.ts";
+import type { Identity } from "../../sys/privileges.ts";
 import { runCommand } from "../../sys/run-command.ts";
 import type { ScriptOutcome } from "../../vrrp/messages.ts";
-
-const DEFAULT_USER = "keepalived_script";
-const WRITABLE_BY_OTHERS = 0o022;
-
-/** What global_defs say of all scripts. */
-export interface ScriptRules {
-  readonly enableScriptSecurity: boolean;
-  readonly scriptUser: ScriptUser | undefined;
-}
-
-/** Why a command cannot be run. */
-export interface Obstacle {
-  readonly kind: "user" | "missing" | "not-executable" | "insecure";
-  readonly message: string;
-}
+import { identity, programOf, type ScriptRules, unsafePart } from "./obstacle.ts";
 
 export class ScriptRunner {
   global: ScriptRules;
@@ -72,90 +56,5 @@ export class ScriptRunner {
   /** Asks everything that runs to end (SIGTERM); nothing is started any more. */
   end(): void {
     this.#stop.abort();
-  }
-}
-
-/** What is in the way of `command` now; undefined when it can be started. */
-export function obstacle(command: ScriptCommand, global: ScriptRules): Obstacle | undefined {
-  const who = identity(command, global);
-  if ("message" in who) return { kind: "user", ...who };
-  const program = programOf(command);
-  let status: Stats;
-  try {
-    status = statSync(program);
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const why = code === "ENOENT" ? "No such file or directory" : message;
-    return { kind: "missing", message: `Script ${program} cannot be accessed - ${why}` };
-  }
-  if (!status.isFile() || !mayExecute(status, who)) {
-    const message = `WARNING - script '${program}' is not executable for uid:gid ${who.uid}:${who.gid} - disabling.`;
-    return { kind: "not-executable", message };
-  }
-  if (!global.enableScriptSecurity || who.uid !== 0) return undefined;
-  const insecure = unsafePart(program);
-  return insecure === undefined ? undefined : { kind: "insecure", message: insecure };
-}
-
-/** Whom to run as. Only root can choose. */
-function identity(command: ScriptCommand, global: ScriptRules): Identity | { readonly message: string } {
-  const own = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
-  if (own.uid !== 0) return own;
-  const user = command.user ?? global.scriptUser;
-  const found = lookupUser(user?.user ?? DEFAULT_USER);
-  if (found === undefined) {
-    if (user === undefined && !global.enableScriptSecurity) return own;
-    return { message: `Script user '${user?.user ?? DEFAULT_USER}' does not exist` };
-  }
-  const gid = user?.group === undefined ? found.gid : lookupGroup(user.group);
-  if (gid === undefined) return { message: `Script group '${user?.group}' does not exist` };
-  return { uid: found.uid, gid };
-}
-
-/** A name without a slash is looked for in PATH, as it is when it is started. */
-function programOf({ argv: [program = ""] }: ScriptCommand): string {
-  if (program.includes("/")) return program;
-  const candidates = (process.env.PATH ?? "").split(delimiter).map((folder) => join(folder, program));
-  return candidates.find(isExecutable) ?? program;
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
-}
-
-/** access(2) for somebody else, who has no other groups. */
-function mayExecute({ mode, uid, gid }: Stats, who: Identity): boolean {
-  if (who.uid === 0) return (mode & 0o111) !== 0;
-  if (who.uid === uid) return (mode & 0o100) !== 0;
-  return (mode & (who.gid === gid ? 0o010 : 0o001)) !== 0;
-}
-
-/**
- * Why a script must not run as root: the first part of its path that somebody other than root may change. A path that is
- * not there is not unsafe; starting it will say so.
- */
-function unsafePart(program: string): string | undefined {
-  try {
-    return firstUnsafe(program, realpathSync(program));
-  } catch {
-    return undefined;
-  }
-}
-
-function firstUnsafe(program: string, path: string): string | undefined {
-  for (let part = path; ; part = dirname(part)) {
-    const status = statSync(part);
-    const stickyFolder = status.isDirectory() && (status.mode & 0o1000) !== 0;
-    if (status.uid !== 0 || ((status.mode & WRITABLE_BY_OTHERS) !== 0 && !stickyFolder)) {
-      const mode = (status.mode & 0o7777).toString(8).padStart(4, "0");
-      const culprit = `${part} belongs to uid ${status.uid} with mode ${mode}`;
-      return `Unsafe permissions found for script '${program}' - disabling: ${culprit}; it must belong to root and be writable by root only`;
-    }
-    if (part === "/") return undefined;
   }
 }

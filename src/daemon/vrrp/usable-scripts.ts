@@ -8,7 +8,7 @@
 
 import type { TrackScript, VrrpConfiguration, VrrpGlobal, VrrpScript } from "../../config/model/vrrp.ts";
 import type { Log } from "../log/log.ts";
-import { obstacle } from "../scripts/script-runner.ts";
+import { obstacle } from "../scripts/obstacle.ts";
 
 /** The configuration without the scripts that cannot run or that nobody asks; logs why. */
 export function withUsableScripts(configuration: VrrpConfiguration, log: Log): VrrpConfiguration {
@@ -40,6 +40,8 @@ function isUsable(script: VrrpScript, global: VrrpGlobal, log: Log): boolean {
   const found = obstacle(script.command, global);
   if (found === undefined) return true;
   log.write("warning", found.message);
+  // keepalived says no more of one that is not executable.
+  if (found.kind === "not-executable") return false;
   const why = found.kind === "insecure" ? "due to insecure" : "since not found/accessible";
   log.write("warning", `Disabling track script ${script.name} ${why}`);
   return false;
