@@ -23,24 +23,31 @@ export class VrrpDaemon implements AsyncDisposable {
   readonly program: TestProgram;
   readonly #network: TestNetwork;
 
-  static async start(configuration: string): Promise<VrrpDaemon> {
+  /** @param more options of `evenkeel run` */
+  static async start(configuration: string, more: readonly string[] = []): Promise<VrrpDaemon> {
     const network = new TestNetwork();
     const [node, far] = [await network.node("a"), await network.node("far")];
     await network.link(
       { node, interface: "eth0", addresses: ["10.9.0.1/24"] },
       { node: far, interface: "eth0", addresses: ["10.9.0.2/24"] },
     );
-    const daemon = new VrrpDaemon(network, node, far, configuration);
+    const daemon = new VrrpDaemon(network, node, far, configuration, more);
     await daemon.program.sees(/Startup complete/);
     return daemon;
   }
 
-  private constructor(network: TestNetwork, node: TestNode, far: TestNode, configuration: string) {
+  private constructor(
+    network: TestNetwork,
+    node: TestNode,
+    far: TestNode,
+    configuration: string,
+    more: readonly string[],
+  ) {
     this.#network = network;
     this.node = node;
     this.far = far;
     this.write(configuration);
-    this.program = node.start([EVENKEEL, "run", "-f", this.file, "--socket", this.socket]);
+    this.program = node.start([EVENKEEL, "run", "-f", this.file, "--socket", this.socket, ...more]);
   }
 
   write(configuration: string): void {
