@@ -1,9 +1,8 @@
 /** evenkeel and Debian's keepalived 2.2.7 as one pair, either way round, each dying each way. */
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { test } from "node:test";
-import { peerPath } from "../support/peers.ts";
+import { dissectAdverts } from "../support/dissect.ts";
 import { type Brand, VrrpPair } from "../support/vrrp-pair.ts";
 
 const VERSION_2 = ["advert_int 1", "authentication {", "  auth_type PASS", "  auth_pass passw123", "}"];
@@ -59,34 +58,12 @@ for (const options of PAIRS) {
     await pair.backup.stop();
     assert.equal(await pair.master.holdsVip(), true, "the backup's end moves nothing");
     await pair.endCapture();
-    const adverts = dissect(pair.captureFile);
+    const adverts = dissectAdverts(pair.captureFile);
     assert.ok(adverts.length > 10, `${adverts.length} adverts captured`);
     assert.deepEqual(
       adverts.filter((one) => one.checksum !== "1" || one.expert !== "" || one.ttl !== "255"),
       [],
     );
     assert.deepEqual([...new Set(adverts.map((one) => one.source))].sort(), ["10.9.0.1", "10.9.0.2"]);
-  });
-}
-
-interface DissectedAdvert {
-  readonly source: string;
-  readonly ttl: string;
-  readonly priority: string;
-  /** 1 is good (tshark's PROTO_CHECKSUM_E_GOOD). */
-  readonly checksum: string;
-  readonly expert: string;
-}
-
-/** Every VRRP packet of the capture as tshark sees it. */
-function dissect(file: string): DissectedAdvert[] {
-  const fields = ["ip.src", "ip.ttl", "vrrp.prio", "vrrp.checksum.status", "_ws.expert.message"];
-  const argv = ["-r", file, "-Y", "vrrp", "-T", "fields", ...fields.flatMap((field) => ["-e", field])];
-  const lines = execFileSync(peerPath("tshark"), argv, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] })
-    .trim()
-    .split("\n");
-  return lines.map((line) => {
-    const [source = "", ttl = "", priority = "", checksum = "", expert = ""] = line.split("\t");
-    return { source, ttl, priority, checksum, expert };
   });
 }

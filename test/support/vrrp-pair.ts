@@ -58,6 +58,11 @@ export class Router {
     this.#configuration = join(folder, `${node.name}.conf`);
     this.#lan = lan;
     this.#outlet = outlet;
+    this.write(configuration);
+  }
+
+  /** Its keepalived.conf; read at a start or SIGHUP. */
+  write(configuration: string): void {
     writeFileSync(this.#configuration, configuration);
   }
 
