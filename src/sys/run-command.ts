@@ -4,7 +4,7 @@
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { constants } from "node:os";
+import { constants, getPriority, setPriority } from "node:os";
 import process, { kill } from "node:process";
 import { type Duration, inMilliseconds } from "../base/time.ts";
 
@@ -78,8 +78,18 @@ export function runCommand(options: CommandOptions): Promise<CommandOutcome> {
   return new Promise((resolve) => supervise(child, options, resolve));
 }
 
+/** A script must not run before everything else because this process does. */
+function withOrdinaryPriority({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined && getPriority() < 0) setPriority(pid, 0);
+  } catch {
+    // It has ended already, or this process may not.
+  }
+}
+
 function supervise(child: ChildProcess, options: CommandOptions, resolve: (outcome: CommandOutcome) => void): void {
   running.add(child);
+  withOrdinaryPriority(child);
   if (child.pid !== undefined) report(child.pid, true);
   const output = new BoundedOutput(options.maximumOutputBytes ?? OUTPUT_BYTES);
   child.stdout?.on("data", (chunk: Buffer) => output.add(chunk));

@@ -76,7 +76,7 @@ export interface Scheduling {
   readonly nice: number | undefined;
   /** `vrrp_rt_priority`: SCHED_RR with this priority, 1..99; undefined: no real-time scheduling. */
   readonly realtime: number | undefined;
-  /** `vrrp_rlimit_rttime`: so long it may run in one go under real-time scheduling, microseconds; undefined: 10,000 as keepalived. */
+  /** `vrrp_rlimit_rttime`: so long it may run in one go under real-time scheduling; at least 1 s is given, unlike keepalived's 10 ms. */
   readonly realtimeLimit: Duration | undefined;
 }
 

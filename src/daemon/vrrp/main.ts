@@ -70,7 +70,7 @@ serveSupervisor(
   {
     async start(message: StartMessage) {
       if (message.child !== "vrrp") throw new Error(`a vrrp process was started as ${message.child}`);
-      preferThisProcess(log);
+      preferThisProcess(message.configuration.global.scheduling, log);
       const configuration = withUsableScripts(message.configuration, log);
       network = new HostNetwork(configuration, log, handle);
       warnOfMissing();

@@ -1,16 +1,44 @@
-/** Puts the vrrp process before others on a busy machine: what it does takes microseconds and must not be late. */
+/**
+ * Puts the vrrp process before others on a busy machine: what it does takes microseconds and must not be late.
+ *
+ * `vrrp_priority`, `vrrp_rt_priority`, `vrrp_rlimit_rttime` (keepalived.conf(5)). Memory is not locked (`vrrp_no_swap`): V8
+ * gives pages back in a way that the kernel refuses for locked memory.
+ */
 
+import { spawnSync } from "node:child_process";
 import { setPriority } from "node:os";
+import { seconds } from "../../base/time.ts";
+import type { Scheduling } from "../../config/model/vrrp.ts";
 import type { Log } from "../log/log.ts";
 
-/** keepalived's `vrrp_priority` at its commonest; real-time scheduling would let a fault of ours stop the machine. */
+/** keepalived's `vrrp_priority` at its commonest. */
 const NICE = -20;
+/**
+ * A fault of ours under real-time scheduling would stop a processor: after so long in one go the kernel ends the process.
+ * keepalived's 10 ms is less than a reload may take here.
+ */
+const RUN_IN_ONE_GO = seconds(1);
 
 /** Best effort: a container may not allow it. */
-export function preferThisProcess(log: Log): void {
+export function preferThisProcess({ nice, realtime, realtimeLimit }: Scheduling, log: Log): void {
   try {
-    setPriority(NICE);
+    setPriority(nice ?? NICE);
   } catch (error) {
     log.write("info", `vrrp runs with ordinary priority (${(error as NodeJS.ErrnoException).code})`);
   }
+  if (realtime === undefined) return;
+  const limit = Math.max(realtimeLimit ?? 0, RUN_IN_ONE_GO);
+  const pid = String(process.pid);
+  const failed =
+    failure("prlimit", ["--pid", pid, `--rttime=${limit}`]) ??
+    // Scripts that are started do not inherit it.
+    failure("chrt", ["--rr", "--reset-on-fork", "--pid", String(realtime), pid]);
+  if (failed !== undefined) log.write("warning", `vrrp_rt_priority ${realtime} has no effect: ${failed}`);
+}
+
+/** util-linux has both; undefined: it worked. */
+function failure(program: string, parameters: readonly string[]): string | undefined {
+  const { status, stderr, error } = spawnSync(program, parameters, { encoding: "utf8" });
+  if (error !== undefined) return error.message;
+  return status === 0 ? undefined : stderr.trim();
 }
