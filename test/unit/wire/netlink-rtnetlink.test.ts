@@ -21,7 +21,8 @@ import {
   parseLink,
 } from "../../../src/wire/netlink-link.ts";
 import { buildNeighbour, type NeighbourMessage, parseNeighbour } from "../../../src/wire/netlink-neighbour.ts";
-import { buildRoute, parseRoute, type RouteMessage } from "../../../src/wire/netlink-route.ts";
+import { buildRoute, type NextHop, parseRoute, type RouteMessage } from "../../../src/wire/netlink-route.ts";
+import { parseRule } from "../../../src/wire/netlink-rule.ts";
 
 const hex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text.replaceAll(/\s/g, ""), "hex"));
 
@@ -99,7 +100,7 @@ const routeIn = (family: number, ip: fc.Arbitrary<IpAddress>) =>
     type: u8,
     flags: u32,
     destination: optional(ip),
-    gateway: optional(ip),
+    gateway: optional(fc.oneof(ipv4, ipv6)),
     preferredSource: optional(ip),
     interfaceIndex: optional(u32),
     priority: optional(u32),
@@ -122,10 +123,26 @@ test("routes come back as they were built", () => {
   fc.assert(fc.property(anyRoute, (route) => assert.deepEqual(parseRoute(buildRoute(route)), route)));
 });
 
+const anyHop = record<NextHop>({
+  gateway: optional(fc.oneof(ipv4, ipv6)),
+  interfaceIndex: u32,
+  weight: fc.integer({ min: 1, max: 256 }),
+  flags: u8,
+});
+test("routes over several ways and with an MTU come back as they were built", () => {
+  const more = fc.record({ mtu: u32, nextHops: fc.array(anyHop, { minLength: 1, maxLength: 4 }) });
+  fc.assert(
+    fc.property(anyRoute, more, (route, { mtu, nextHops }) => {
+      const whole = { ...route, mtu, nextHops };
+      assert.deepEqual(parseRoute(buildRoute(whole)), whole);
+    }),
+  );
+});
+
 test("any bytes at all are parsed without an exception", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 120 }), (bytes) => {
-      for (const parse of [parseLink, parseAddress, parseNeighbour, parseRoute]) parse(bytes);
+      for (const parse of [parseLink, parseAddress, parseNeighbour, parseRoute, parseRule]) parse(bytes);
     }),
   );
 });
