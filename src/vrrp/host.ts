@@ -5,7 +5,6 @@
  * Sends nothing, sets no timer, reads no clock; `daemon/vrrp` does, and so does the simulated LAN of the tests.
  */
 
-import type { IpAddress } from "../base/ip.ts";
 import { type Instant, microseconds, seconds } from "../base/time.ts";
 import type { VirtualAddress, VrrpConfiguration, VrrpInstance } from "../config/model/vrrp.ts";
 import { applyTrackers } from "./eligibility.ts";
@@ -16,27 +15,19 @@ import {
   type HostState,
   instanceNamed,
   interfaceNamed,
-  isVirtual,
   putInterface,
   routerNamed,
 } from "./host-state.ts";
-import type { Input, LinkLack, Output, ScriptOutcome } from "./messages.ts";
-import { judgePacket, readPacket } from "./receive.ts";
+import { onAddress, onLink } from "./kernel-reports.ts";
+import { onRouteLost } from "./loss.ts";
+import type { Input, Output, ScriptOutcome } from "./messages.ts";
+import { onPacket } from "./reception.ts";
 import { reconfigure } from "./reconfigure.ts";
-import {
-  onAddressLost,
-  onAdvert,
-  onLinkBack,
-  onRefused,
-  onRouteLost,
-  onStop,
-  onTimer,
-  yieldAfterStall,
-} from "./router.ts";
+import { onStop, onTimer, yieldAfterStall } from "./router.ts";
 import { deadlinesOf } from "./router-state.ts";
 import { onResult, runWhenDue } from "./scripts.ts";
 import { start } from "./start.ts";
-import { type HostParameters, log, type Step } from "./step.ts";
+import type { HostParameters, Step } from "./step.ts";
 import { change, mayBecomeMaster, settleGroups } from "./sync-group.ts";
 import { handOverTime } from "./timers.ts";
 import { noteTrackerReport, onTrackerReport } from "./trackers.ts";
@@ -111,10 +102,10 @@ function perform(step: Step, draft: Draft, input: Input): void {
     case "start":
       break;
     case "packet":
-      receive(step, draft, input.interface, input.packet);
+      onPacket(step, draft, input.interface, input.packet);
       break;
     case "link":
-      onLink(step, draft, input.interface, input.up, input.lack);
+      onLink(step, draft, input);
       break;
     case "address":
       onAddress(step, draft, input);
@@ -143,86 +134,6 @@ function perform(step: Step, draft: Draft, input: Input): void {
       break;
     default:
       input satisfies never;
-  }
-}
-
-function receive(step: Step, draft: Draft, name: string, digits: string): void {
-  const packet = readPacket(bytesOf(digits));
-  if (packet === undefined) {
-    draft.malformed += 1;
-    return;
-  }
-  const { source, family, virtualRouterId } = packet;
-  const found = draft.configuration.instances.find(
-    (instance) =>
-      instance.family === family &&
-      instance.virtualRouterId === virtualRouterId &&
-      (instance.interface === name || instance.vmac?.interface === name),
-  );
-  // Its own adverts may be looped back; those of a macvlan have the address of the interface below it.
-  const ownAddresses = [name, ...(found === undefined ? [] : [found.interface])].flatMap(
-    (one) => interfaceNamed(draft, one).addresses,
-  );
-  if (ownAddresses.includes(source)) return;
-  if (found === undefined) {
-    draft.unknownVrid += 1;
-    if (draft.configuration.global.logUnknownVrids) {
-      log(step, `Unknown VRID(${virtualRouterId}) received on interface(${name}) from ${source}. ignoring...`);
-    }
-    return;
-  }
-  const verdict = judgePacket(found, packet);
-  change(step, draft, found.name, (instance, router) =>
-    verdict.ok ? onAdvert(step, instance, router, verdict.advert) : onRefused(step, router, source, verdict.refused),
-  );
-}
-
-/** No bytes for what is not hexadecimal: such a packet then counts as malformed. */
-const bytesOf = (digits: string): Uint8Array =>
-  /^(?:[0-9a-f]{2})*$/i.test(digits) ? Uint8Array.fromHex(digits) : new Uint8Array(0);
-
-function onLink(step: Step, draft: Draft, name: string, up: boolean, lack: LinkLack | undefined): void {
-  const before = interfaceNamed(draft, name);
-  putInterface(draft, { ...before, up, lack: up ? undefined : lack, wasUp: before.wasUp || before.up });
-  if (before.up === up) return;
-  log(step, `Netlink reports ${name} ${up ? "up" : "down"}`);
-  applyTrackers(step, draft);
-  if (!up) return;
-  for (const router of draft.routers) {
-    change(step, draft, router.name, (instance, holder) => onLinkBack(step, instance, holder, name));
-  }
-}
-
-function onAddress(step: Step, draft: Draft, input: Extract<Input, { type: "address" }>): void {
-  const { interface: name, address, present } = input;
-  const before = interfaceNamed(draft, name);
-  if (before.addresses.includes(address) === present) return;
-  const addresses = present ? [...before.addresses, address] : before.addresses.filter((known) => known !== address);
-  const removing = before.removing.filter((gone) => present || gone !== address);
-  putInterface(draft, { ...before, addresses, removing });
-  if (isVirtual(draft, address)) {
-    if (!present && !before.removing.includes(address)) onVirtualAddressLost(step, draft, name, address, input.by);
-    return;
-  }
-  // Was a virtual one until the configuration changed.
-  if (before.removing.includes(address)) return;
-  const what = present ? `Assigned address ${address} for` : `Deassigned address ${address} from`;
-  log(step, `${what} interface ${name}`);
-  applyTrackers(step, draft);
-}
-
-function onVirtualAddressLost(
-  step: Step,
-  draft: Draft,
-  name: string,
-  address: IpAddress,
-  by: string | undefined,
-): void {
-  log(step, `Netlink reflector reports IP ${address} removed from ${name}`);
-  // The kernel takes IPv6 addresses from what is set down; a master that does not mind gets them back by refreshing.
-  if (!interfaceNamed(draft, name).up) return;
-  for (const router of draft.routers) {
-    change(step, draft, router.name, (instance, holder) => onAddressLost(step, instance, holder, name, address, by));
   }
 }
 

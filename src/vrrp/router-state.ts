@@ -45,8 +45,8 @@ export interface RouterState {
   readonly extraBatchAt: Instant | null;
   /** MASTER that hears another one which has to give way: until `until` passes without a word from it. */
   readonly rival: { readonly from: IpAddress; readonly since: Instant; readonly until: Instant } | null;
-  /** `on_vip_loss restore`: when that happened lately. */
-  readonly restored: readonly Instant[];
+  /** `on_vip_loss restore`: what has been put back lately. */
+  readonly restored: readonly { readonly what: string; readonly at: Instant }[];
   /** Of the last IPv4 header sent, 16 bits; IPv6 has none. */
   readonly identification: number;
   readonly lastAdvert: HeardAdvert | null;

@@ -10,13 +10,12 @@ import { compareIp, type IpAddress } from "../base/ip.ts";
 import { after, between, type Duration, type Instant, inSeconds, microseconds, seconds } from "../base/time.ts";
 import type { VrrpInstance } from "../config/model/vrrp.ts";
 import { counted } from "./counters.ts";
-import { addRoutes, enter, notification, sendAdvert, tellPriority } from "./enter.ts";
-import { allAddresses, announceAll } from "./garp.ts";
-import { advertInterface } from "./host-state.ts";
+import { enter, notification, sendAdvert, tellPriority } from "./enter.ts";
 import type { AcceptedAdvert, RefusedPacket } from "./receive.ts";
 import { masterDownOf, OWNER_PRIORITY, type RouterState, skewOf, waitFrom } from "./router-state.ts";
 import { inWords, log, type Step } from "./step.ts";
 import { masterDownInterval, skewTime } from "./timers.ts";
+import { announceToRival, endConflict, keepAddresses, noteRival } from "./upkeep.ts";
 
 // ---- adverts
 
@@ -110,36 +109,6 @@ function advertAsMaster(step: Step, instance: VrrpInstance, router: RouterState,
   const announced = announceToRival(step, instance, answered);
   step.emit(notification("INSTANCE", announced.name, "MASTER_RX_LOWER_PRI", announced.priority, instance.notify));
   return announced;
-}
-
-/** One batch now and one later answer any number of such adverts. */
-function announceToRival(step: Step, instance: VrrpInstance, answered: RouterState): RouterState {
-  if (answered.secondBatch?.afterLowerPriority === true) return answered;
-  const { lowerPrioRepeat, lowerPrioDelay } = instance.garp;
-  announceAll(step, instance, lowerPrioRepeat);
-  if (lowerPrioDelay === 0) return answered;
-  const secondBatch = { at: after(step.now, lowerPrioDelay), rounds: lowerPrioRepeat, afterLowerPriority: true };
-  return { ...answered, secondBatch };
-}
-
-/** Two adverts of its that do not come, and some time for their way: it has given up, or cannot be heard. */
-function noteRival(step: Step, instance: VrrpInstance, router: RouterState, advert: AcceptedAdvert): RouterState {
-  const interval = Math.max(advert.advertInterval, instance.advertInterval);
-  const until = after(step.now, microseconds(2 * interval + skewTime(instance.version, 1, instance.advertInterval)));
-  return { ...router, rival: { from: advert.from, since: router.rival?.since ?? step.now, until } };
-}
-
-/**
- * What the other one has told the neighbours last may be wrong for hours, so the addresses are announced once more
- * (keepalived issue #166).
- */
-function endConflict(step: Step, instance: VrrpInstance, router: RouterState): RouterState {
-  if (router.rival === null) return router;
-  const { from, since } = router.rival;
-  log(step, `(${router.name}) ${from} is master no more, announcing addresses again`);
-  step.emit({ type: "conflict-ended", instance: router.name, with: from, lasted: between(since, step.now) });
-  announceAll(step, instance, instance.garp.masterRepeat);
-  return { ...router, rival: null };
 }
 
 function giveWay(step: Step, instance: VrrpInstance, router: RouterState, advert: AcceptedAdvert): RouterState {
@@ -276,43 +245,6 @@ function advertise(step: Step, instance: VrrpInstance, router: RouterState, due:
   return { ...sent, deadline: after(step.now, instance.advertInterval) };
 }
 
-/** What a master does for its addresses as time goes by: lifetimes, and gratuitous ARP again. */
-function keepAddresses(step: Step, instance: VrrpInstance, router: RouterState): RouterState {
-  const { now } = step;
-  let next = router;
-  if (next.refreshAt !== null && next.refreshAt <= now) next = refreshAddresses(step, instance, next);
-  if (next.secondBatch !== null && next.secondBatch.at <= now) {
-    announceAll(step, instance, next.secondBatch.rounds);
-    next = { ...next, secondBatch: null };
-  }
-  if (next.periodicBatchAt !== null && next.periodicBatchAt <= now) {
-    announceAll(step, instance, instance.garp.masterRefreshRepeat);
-    next = { ...next, periodicBatchAt: after(now, instance.garp.masterRefresh) };
-  }
-  if (next.extraBatchAt !== null && next.extraBatchAt <= now) {
-    announceAll(step, instance, 1, silentlyHeld(instance));
-    next = { ...next, extraBatchAt: after(now, instance.garp.extraInterfaces) };
-  }
-  if (next.rival !== null && next.rival.until <= now) next = endConflict(step, instance, next);
-  return next;
-}
-
-/** Switches forget where they are: nothing leaves by these interfaces of itself. */
-const silentlyHeld = (instance: VrrpInstance) =>
-  allAddresses(instance).filter((address) => address.interface !== advertInterface(instance));
-
-function refreshAddresses(step: Step, instance: VrrpInstance, router: RouterState): RouterState {
-  const lapsed = hasLapsed(step, router);
-  step.emit({ type: "refresh-addresses", instance: router.name, addresses: allAddresses(instance) });
-  if (lapsed) announceAll(step, instance, instance.garp.masterRepeat);
-  return { ...router, lapsed, refreshAt: after(step.now, step.parameters.addressRefresh) };
-}
-
-function hasLapsed({ now, parameters }: Step, router: RouterState): boolean {
-  if (router.refreshAt === null) return false;
-  return between(router.refreshAt, now) >= parameters.addressLifetime - parameters.addressRefresh;
-}
-
 // ---- what happens around it
 
 /**
@@ -338,96 +270,6 @@ function mentionLateness(step: Step, late: Duration): void {
 }
 
 const LATE_ENOUGH_TO_MENTION = seconds(1);
-
-/** One of its addresses is gone and this process did not take it. */
-export function onAddressLost(
-  step: Step,
-  instance: VrrpInstance,
-  router: RouterState,
-  interfaceName: string,
-  address: IpAddress,
-  by: string | undefined,
-): RouterState {
-  const mine = allAddresses(instance).find((one) => one.address === address && one.interface === interfaceName);
-  if (router.state !== "MASTER" || router.leaving || mine === undefined || mine.noTrack) return router;
-  if (hasLapsed(step, router)) return refreshAddresses(step, instance, router);
-  if (router.lapsed) return router;
-  return onLoss(step, instance, router, { what: address, from: interfaceName, by }, () => {
-    step.emit({ type: "add-address", instance: router.name, address: mine });
-    announceAll(step, instance, instance.garp.masterRepeat, [mine]);
-  });
-}
-
-/** One of its routes or rules is gone; `what` as the file has it. */
-export function onRouteLost(
-  step: Step,
-  instance: VrrpInstance,
-  router: RouterState,
-  what: string,
-  by: string | undefined,
-): RouterState {
-  if (router.state !== "MASTER" || router.leaving) return router;
-  const route = instance.virtualRoutes.find(({ written, noTrack }) => written === what && !noTrack);
-  const rule = instance.virtualRules.find(({ written, noTrack }) => written === what && !noTrack);
-  if (route === undefined && rule === undefined) return router;
-  log(step, `(${router.name}) Netlink reflector reports ${route === undefined ? "rule" : "route"} ${what} removed`);
-  return onLoss(step, instance, router, { what, from: undefined, by }, () => {
-    if (route !== undefined) step.emit({ type: "add-route", instance: router.name, route });
-    if (rule !== undefined) step.emit({ type: "add-rule", instance: router.name, rule });
-  });
-}
-
-/** Whoever takes it again and again is stronger: then somebody else may be master. */
-const MOST_RESTORED = 5;
-const RESTORED_WITHIN = seconds(10);
-
-interface Loss {
-  readonly what: string;
-  /** The interface, of an address. */
-  readonly from: string | undefined;
-  readonly by: string | undefined;
-}
-
-/** keepalived gives up the whole virtual router; `on_vip_loss restore` puts back what is missing, within limits. */
-function onLoss(
-  step: Step,
-  instance: VrrpInstance,
-  router: RouterState,
-  { what, from, by }: Loss,
-  restore: () => void,
-): RouterState {
-  const lately = router.restored.filter((at) => between(at, step.now) < RESTORED_WITHIN);
-  const tooOften = lately.length >= MOST_RESTORED;
-  const restores = instance.onVipLoss === "restore" && !tooOften;
-  const reaction = restores ? "restored" : "failed over";
-  step.emit({ type: "virtual-address-lost", instance: router.name, what, by, reaction });
-  const cause = `${what} was removed${from === undefined ? "" : ` from ${from}`}${by === undefined ? "" : ` by ${by}`}`;
-  if (restores) {
-    log(step, `(${router.name}) ${cause}, restoring it`);
-    restore();
-    return { ...router, restored: [...lately, step.now] };
-  }
-  const often = instance.onVipLoss === "restore" ? `, ${lately.length + 1} times in ${inWords(RESTORED_WITHIN)}` : "";
-  const wait = skewOf(instance, router);
-  return enter(step, instance, router, { to: "BACKUP", cause: `${cause}${often}`, resign: "spoken", wait });
-}
-
-/** With `dont_track_primary` it stays master without a link, and the kernel drops routes, and addresses of IPv6. */
-export function onLinkBack(
-  step: Step,
-  instance: VrrpInstance,
-  router: RouterState,
-  interfaceName: string,
-): RouterState {
-  const touched = instance.interface === interfaceName || instance.vmac?.interface === interfaceName;
-  const onIt = allAddresses(instance).filter((one) => one.interface === interfaceName);
-  if (router.state !== "MASTER" || router.leaving || !(touched || onIt.length > 0)) return router;
-  if (router.since === step.now) return router;
-  step.emit({ type: "refresh-addresses", instance: router.name, addresses: allAddresses(instance) });
-  addRoutes(step, instance, instance);
-  announceAll(step, instance, instance.garp.masterRepeat, onIt);
-  return router;
-}
 
 /** SIGTERM: a master says so and stays until its successor speaks; all others are done at once. */
 export function onStop(step: Step, instance: VrrpInstance, router: RouterState, patience: Duration): RouterState {

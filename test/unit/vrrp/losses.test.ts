@@ -175,6 +175,16 @@ describe("An address that somebody else takes from a master", () => {
     }
   });
 
+  it("is put back with all others when a program flushes them together", () => {
+    const virtualAddresses = Array.from({ length: 20 }, (_, n) => vip(`10.9.0.${50 + n}`));
+    const machine = master({ onVipLoss: "restore", virtualAddresses });
+    const report = (present: boolean) =>
+      virtualAddresses.flatMap(({ address }) => machine.feed({ type: "address", interface: "eth0", address, present }));
+    report(true);
+    assert.equal(of(report(false), "add-address").length, 20);
+    assert.equal(machine.is, "MASTER");
+  });
+
   it("on another interface is another address", () => {
     const machine = master();
     machine.feed({ type: "address", interface: "eth1", address: ip("10.9.0.50"), present: true });

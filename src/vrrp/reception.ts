@@ -1,0 +1,43 @@
+/** Finds the virtual router that a packet is for, and lets it be judged there. */
+
+import type { Draft } from "./host-state.ts";
+import { interfaceNamed } from "./host-state.ts";
+import { judgePacket, readPacket } from "./receive.ts";
+import { onAdvert, onRefused } from "./router.ts";
+import { log, type Step } from "./step.ts";
+import { change } from "./sync-group.ts";
+
+export function onPacket(step: Step, draft: Draft, name: string, digits: string): void {
+  const packet = readPacket(bytesOf(digits));
+  if (packet === undefined) {
+    draft.malformed += 1;
+    return;
+  }
+  const { source, family, virtualRouterId } = packet;
+  const found = draft.configuration.instances.find(
+    (instance) =>
+      instance.family === family &&
+      instance.virtualRouterId === virtualRouterId &&
+      (instance.interface === name || instance.vmac?.interface === name),
+  );
+  // Its own adverts may be looped back; those of a macvlan have the address of the interface below it.
+  const ownAddresses = [name, ...(found === undefined ? [] : [found.interface])].flatMap(
+    (one) => interfaceNamed(draft, one).addresses,
+  );
+  if (ownAddresses.includes(source)) return;
+  if (found === undefined) {
+    draft.unknownVrid += 1;
+    if (draft.configuration.global.logUnknownVrids) {
+      log(step, `Unknown VRID(${virtualRouterId}) received on interface(${name}) from ${source}. ignoring...`);
+    }
+    return;
+  }
+  const verdict = judgePacket(found, packet);
+  change(step, draft, found.name, (instance, router) =>
+    verdict.ok ? onAdvert(step, instance, router, verdict.advert) : onRefused(step, router, source, verdict.refused),
+  );
+}
+
+/** No bytes for what is not hexadecimal: such a packet then counts as malformed. */
+const bytesOf = (digits: string): Uint8Array =>
+  /^(?:[0-9a-f]{2})*$/i.test(digits) ? Uint8Array.fromHex(digits) : new Uint8Array(0);
