@@ -3,12 +3,22 @@
  * as keepalived has it.
  */
 
-import { closeSync, constants, type FSWatcher, fstatSync, openSync, readSync, watch, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  type FSWatcher,
+  fstatSync,
+  openSync,
+  readSync,
+  statSync,
+  watch,
+  writeFileSync,
+} from "node:fs";
 import { basename, dirname } from "node:path";
 import type { TrackFile } from "../config/model/virtual-server.ts";
 import type { Log } from "./log/log.ts";
 
-/** Besides being told by the kernel: a folder that appears later, a file system that tells nothing. */
+/** Between two looks at whether the folders are still those that are watched, and at file systems that tell nothing. */
 const POLL_MS = 1_000;
 const LONGEST_NUMBER = 64;
 
@@ -17,7 +27,7 @@ export class TrackFiles {
   readonly #log: Log;
   #files: readonly TrackFile[] = [];
   readonly #values = new Map<string, number>();
-  #watchers: FSWatcher[] = [];
+  readonly #folders = new Map<string, { readonly watcher: FSWatcher; readonly inode: number }>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(log: Log, told: (name: string, value: number) => void) {
@@ -36,26 +46,46 @@ export class TrackFiles {
     this.#values.clear();
     for (const file of files) {
       if (initialise && file.init !== undefined) this.#initialise(file, file.init);
-      this.#values.set(file.name, readNumber(file.file));
-      try {
-        const watcher = watch(dirname(file.file), { persistent: false }, (_, name) => {
-          if (name === null || name === basename(file.file)) this.#look(file);
-        });
-        watcher.on("error", () => watcher.close());
-        this.#watchers.push(watcher);
-      } catch {}
     }
+    this.#watchFolders();
+    for (const file of files) this.#values.set(file.name, readNumber(file.file));
     if (files.length > 0) this.#timer = setInterval(() => this.#lookAll(), POLL_MS);
   }
 
   close(): void {
     clearInterval(this.#timer);
-    for (const watcher of this.#watchers) watcher.close();
-    this.#watchers = [];
+    for (const { watcher } of this.#folders.values()) watcher.close();
+    this.#folders.clear();
   }
 
   #lookAll(): void {
+    this.#watchFolders();
     for (const file of this.#files) this.#look(file);
+  }
+
+  /** A file may be replaced by another, so its folder is watched; that may come later, or be replaced as well. */
+  #watchFolders(): void {
+    for (const folder of new Set(this.#files.map(({ file }) => dirname(file)))) {
+      const inode = inodeOf(folder);
+      const known = this.#folders.get(folder);
+      if (known?.inode === inode) continue;
+      known?.watcher.close();
+      this.#folders.delete(folder);
+      if (inode === undefined) continue;
+      try {
+        const watcher = watch(folder, { persistent: false }, (_, name) => this.#changed(folder, name));
+        watcher.on("error", () => watcher.close());
+        this.#folders.set(folder, { watcher, inode });
+      } catch {
+        // No more watches to be had, or not allowed: it is looked at once a second.
+      }
+    }
+  }
+
+  #changed(folder: string, name: string | null): void {
+    for (const file of this.#files) {
+      if (dirname(file.file) === folder && (name === null || name === basename(file.file))) this.#look(file);
+    }
   }
 
   #look(file: TrackFile): void {
@@ -72,6 +102,14 @@ export class TrackFiles {
       const { code, message } = error as NodeJS.ErrnoException;
       if (code !== "EEXIST") this.#log.write("warning", `track_file ${file.name}: ${message}`);
     }
+  }
+}
+
+function inodeOf(path: string): number | undefined {
+  try {
+    return statSync(path).ino;
+  } catch {
+    return undefined;
   }
 }
 

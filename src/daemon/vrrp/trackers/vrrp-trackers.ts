@@ -73,6 +73,7 @@ export class VrrpTrackers {
       this.#tracked = tracked;
       this.#watchedFiles = vrrp?.trackFiles ?? [];
       this.#files.configure(this.#watchedFiles, !this.#begun);
+      if (this.#begun) this.#options.send(this.#fileReports());
       await this.#processes.configure(vrrp?.trackProcesses ?? []);
     }
     if (!this.#begun) this.directorGone();
@@ -82,11 +83,12 @@ export class VrrpTrackers {
 
   /** Everything that is known: what a vrrp process starts with. */
   reports(): TrackerReport[] {
-    const files = this.#watchedFiles.map(
-      ({ name }) => ({ type: "file-value", file: name, value: this.#files.value(name) }) as const,
-    );
     const processes = this.#processes.counts.map((one) => ({ type: "process-count", ...one }) as const);
-    return [...files, ...processes, ...this.#told];
+    return [...this.#fileReports(), ...processes, ...this.#told];
+  }
+
+  #fileReports(): TrackerReport[] {
+    return this.#watchedFiles.map(({ name: file }) => ({ type: "file-value", file, value: this.#files.value(file) }));
   }
 
   /** A server's status or the number of proxies may have changed. */
