@@ -1,0 +1,146 @@
+/**
+ * Whether a busy machine is taken for a dead one: a master with adverts every 10 ms whose proxies and layer-4 director are
+ * under full load, and a backup that waits for it to be silent for 33 ms.
+ *
+ *   npm run bench:timeliness -- [SECONDS]
+ *
+ * The same with Debian's keepalived as the master beside the same load. A take-over is false: the master never stops.
+ * Prints one table, and how late evenkeel's adverts left. It needs root.
+ */
+
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { StatusReport } from "../src/daemon/supervisor/status.ts";
+import { inOneLine } from "../src/daemon/vrrp/lateness.ts";
+import { TestNetwork, type TestNode } from "../test/support/namespace.ts";
+import { peerPath } from "../test/support/peers.ts";
+import { until } from "../test/support/until.ts";
+import { type Brand, EVENKEEL } from "../test/support/vrrp-pair.ts";
+
+const seconds = Number(process.argv[2] ?? 60);
+if (!(seconds > 0 && seconds <= 600)) throw new Error("usage: timeliness [SECONDS, at most 600]");
+
+const VIP = "10.9.0.100";
+const folder = mkdtempSync(join(tmpdir(), "timeliness-"));
+const file = (name: string, text: string): string => {
+  writeFileSync(join(folder, name), text);
+  return join(folder, name);
+};
+const vrrp = (priority: number) => `vrrp_instance VI_1 {
+    interface eth0
+    virtual_router_id 51
+    priority ${priority}
+    version 3
+    advert_int 0.01
+    virtual_ipaddress {
+        ${VIP}/24
+    }
+}
+`;
+const services = `virtual_server ${VIP} 9090 {
+    lb_algo rr
+    lb_kind NAT
+    protocol TCP
+    real_server 10.8.0.2 80 {
+        weight 1
+    }
+}
+`;
+const proxy = file(
+  "haproxy.cfg",
+  `global
+    nbthread 2
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 30s
+    timeout server 30s
+frontend web
+    bind *:8080
+    default_backend servers
+backend servers
+    server s 10.8.0.2:80
+`,
+);
+const server = file(
+  "server.mjs",
+  `import { createServer } from "node:http";
+createServer((_, response) => response.end("hello\\n")).listen(80, "10.8.0.2", () => console.log("listening"));
+`,
+);
+
+const takeOvers = (output: string) => output.match(/Entering MASTER STATE/g)?.length ?? 0;
+
+/** Requests a second, as wrk says. */
+async function load(client: TestNode, port: number): Promise<number> {
+  const argv = ["-t1", "-c32", `-d${seconds}s`, `http://${VIP}:${port}/`];
+  const program = client.start([peerPath("wrk"), ...argv]);
+  await program.exited;
+  return Number(/Requests\/sec:\s+([\d.]+)/.exec(program.output)?.[1] ?? Number.NaN);
+}
+
+async function measure(brand: Brand) {
+  const network = new TestNetwork();
+  try {
+    const [a, b, client, origin] = [
+      await network.node("a"),
+      await network.node("b"),
+      await network.node("client"),
+      await network.node("origin"),
+    ];
+    await network.segment("lan", [
+      { node: a, interface: "eth0", addresses: ["10.9.0.1/24"] },
+      { node: b, interface: "eth0", addresses: ["10.9.0.2/24"] },
+      { node: client, interface: "eth0", addresses: ["10.9.0.3/24"] },
+    ]);
+    await network.link(
+      { node: a, interface: "eth1", addresses: ["10.8.0.1/24"] },
+      { node: origin, interface: "eth0", addresses: ["10.8.0.2/24"] },
+    );
+    await origin.run("ip", "route", "add", "default", "via", "10.8.0.1");
+    await a.run("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward");
+    await origin.start([process.execPath, server]).sees(/listening/);
+    const socket = join(folder, `${brand}.sock`);
+    const ours = file("a.conf", brand === "evenkeel" ? vrrp(200) + services : services);
+    const master = a.start([EVENKEEL, "run", "-f", ours, "-f", proxy, "--socket", socket]);
+    if (brand === "keepalived") {
+      const pids = ["-p", join(folder, "pid"), "-r", join(folder, "vrrp.pid")];
+      a.start([peerPath("keepalived"), "-n", "-l", "-P", "-f", file("k.conf", vrrp(200)), ...pids]);
+    }
+    await until(`${brand} is master`, async () => (await a.run("ip", "addr", "show", "dev", "eth0")).includes(VIP));
+    const backup = b.start([EVENKEEL, "run", "-f", file("b.conf", vrrp(100)), "--socket", join(folder, "b.sock")]);
+    await backup.sees(/Startup complete/);
+    await sleep(1_000);
+    const before = takeOvers(backup.output);
+    const rates = await Promise.all([load(client, 8080), load(client, 9090)]);
+    const status = await a.run(EVENKEEL, "status", "--json", "--socket", socket);
+    const report = JSON.parse(status) as StatusReport;
+    if (process.env.BENCH_LOG !== undefined) process.stderr.write(`${master.output}\n${backup.output}\n`);
+    return { rates, falseOnes: takeOvers(backup.output) - before, timeliness: report.vrrp?.timeliness };
+  } finally {
+    await network[Symbol.asyncDispose]();
+  }
+}
+
+try {
+  const ours = await measure("evenkeel");
+  const theirs = await measure("keepalived");
+  console.log(`adverts every 10 ms, ${seconds} s of load on the master's machine`);
+  console.log("| master | false take-overs | proxy, requests/s | layer 4, requests/s |");
+  console.log("|---|---|---|---|");
+  for (const [name, { rates, falseOnes }] of [["evenkeel", ours] as const, ["keepalived", theirs] as const])
+    console.log(`| ${name} | ${falseOnes} | ${rates.map((rate) => Math.round(rate)).join(" | ")} |`);
+  if (ours.timeliness !== undefined) {
+    const { adverts } = ours.timeliness;
+    console.log(`\nevenkeel's adverts: ${adverts.count}, ${inOneLine(adverts)}`);
+    console.log("| at most ms late | adverts |");
+    console.log("|---|---|");
+    for (const { atMostMilliseconds, count } of adverts.buckets)
+      if (count > 0) console.log(`| ${atMostMilliseconds ?? "more"} | ${count} |`);
+  }
+  process.exitCode = ours.falseOnes === 0 ? 0 : 1;
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
