@@ -2,11 +2,13 @@
 
 import { seconds } from "../../base/time.ts";
 import type { VrrpConfiguration } from "../../config/model/vrrp.ts";
+import { monotonicNow } from "../../sys/clock.ts";
 import { DEFAULT_HOST_PARAMETERS } from "../../vrrp/host.ts";
 import type { Input } from "../../vrrp/messages.ts";
 import { serveSupervisor, tellEvent } from "../child.ts";
 import { daemonLog } from "../log/daemon-log.ts";
 import type { StartMessage, StopOrder, ToChild } from "../messages.ts";
+import { LinkDelays, withDelayAfterBoot } from "./delays.ts";
 import { VrrpDriver } from "./driver.ts";
 import { HostNetwork } from "./network.ts";
 import { Observer } from "./observer.ts";
@@ -30,7 +32,10 @@ function handle(input: Input): void {
   else driver.handle(input);
 }
 
+const links = new LinkDelays(handle);
+
 async function reload(configuration: VrrpConfiguration): Promise<void> {
+  links.configure(configuration.global.interfaceDelays);
   await network?.guard(configuration);
   network?.prepare(configuration);
   driver?.reconfigure(configuration);
@@ -71,8 +76,9 @@ serveSupervisor(
     async start(message: StartMessage) {
       if (message.child !== "vrrp") throw new Error(`a vrrp process was started as ${message.child}`);
       preferThisProcess(message.configuration.global.scheduling, log);
-      const configuration = withUsableScripts(message.configuration, log);
-      network = new HostNetwork(configuration, log, handle);
+      const configuration = withDelayAfterBoot(withUsableScripts(message.configuration, log), monotonicNow());
+      links.configure(configuration.global.interfaceDelays);
+      network = new HostNetwork(configuration, log, (input) => links.handle(input));
       warnOfMissing();
       await network.guard(configuration);
       void network.removeOldDrops();
@@ -93,6 +99,7 @@ serveSupervisor(
     },
     async stop({ keepAddresses }: StopOrder) {
       observer?.close();
+      links.close();
       await reloaded;
       if (keepAddresses === true) return leaveAddresses();
       await driver?.stop();
