@@ -34,6 +34,8 @@ export async function runKeepalived(
 ): Promise<void> {
   const { given } = options;
   if (!given.has("dont-fork") && process.env[DETACHED] === undefined) return intoBackground(given.has("log-console"));
+  // A script of ours that calls keepalived means a new one.
+  delete process.env[DETACHED];
   // `killall keepalived`, `pidof keepalived` and the like find the parent by it.
   process.title = "keepalived";
   const umask = Number.parseInt(given.get("umask") ?? "", 8);

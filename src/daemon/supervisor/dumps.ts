@@ -1,6 +1,6 @@
 /**
  * The files that keepalived writes when it is signalled: SIGUSR1 `.data`, SIGUSR2 `.stats`, SIGRTMIN+2 `.json`, SIGRTMAX-1
- * `.stats` and then counts from nothing. docs/guides/keepalived.md.
+ * `.stats` and then counts from nothing. They go to /tmp, or where TMPDIR says. docs/guides/keepalived.md.
  *
  * Mode 0600, made under another name in the same folder and renamed, so that a reader never sees half a file and a link
  * that somebody laid in /tmp is replaced, not followed.
@@ -90,7 +90,7 @@ export class Dumps {
   #files(kind: Kind, { daemon }: Configuration, dumped: Dumped): [path: string, text: string][] {
     const { dumps, instance } = daemon ?? {};
     const place = (name: string, extension: string, configured?: string | undefined) =>
-      dumpPath(configured ?? `/tmp/${name}.${extension}`, {
+      dumpPath(configured ?? join(process.env.TMPDIR || "/tmp", `${name}.${extension}`), {
         instance: dumps?.useInstance === true ? instance : undefined,
         networkNamespace: dumps?.useInstance === true ? this.#options.networkNamespace : undefined,
       });

@@ -162,7 +162,7 @@ function interfaceLines(one: DumpInterface, instances: readonly VrrpInstance[]):
     `   index = ${one.index}`,
     `   IPv4 address = ${one.ipv4 ?? "(none)"}`,
     `   IPv6 address = ${one.ipv6 ?? "(none)"}`,
-    ...(one.mac === undefined ? [] : [`   MAC = ${one.mac}`, "   MAC broadcast = ff:ff:ff:ff:ff:ff"]),
+    ...(one.mac === undefined || one.loopback ? [] : [`   MAC = ${one.mac}`, "   MAC broadcast = ff:ff:ff:ff:ff:ff"]),
     `   State = ${words.filter((word) => word !== undefined).join(", ")}`,
     `   MTU = ${one.mtu}`,
     `   HW Type = ${one.loopback ? "LOOPBACK" : "ETHERNET"}`,
