@@ -3,7 +3,9 @@
 import { between, type Instant, inMilliseconds, inSeconds } from "../base/time.ts";
 import type { RealServerReport, VirtualServerReport } from "../daemon/director/virtual-server-report.ts";
 import type { StatusReport } from "../daemon/supervisor/status.ts";
+import { inOneLine } from "../daemon/vrrp/lateness.ts";
 import type { FindingReport } from "../daemon/vrrp/observer.ts";
+import type { VrrpReport } from "../daemon/vrrp/report.ts";
 import type { ProxyStatistics } from "../proxy/statistics.ts";
 import { monotonicNow } from "../sys/clock.ts";
 import { inWords } from "../vrrp/findings.ts";
@@ -114,6 +116,8 @@ export function statusText(report: StatusReport, nowMs: number, paper: Paper, cl
     if (refused.length > 0) sections.push(refused);
     const faults = vrrp.instances.flatMap((one) => faultLines(one, nowMs, clock));
     if (faults.length > 0) sections.push(faults);
+    const telling = tellingLines(vrrp);
+    if (telling.length > 0) sections.push(telling);
     const findings = (vrrp.findings ?? []).flatMap((one) => findingLines(one, nowMs, paper));
     if (findings.length > 0) sections.push(findings);
     add(
@@ -188,6 +192,22 @@ function faultLines(one: InstanceSnapshot, nowMs: number, clock: Instant | undef
     clock === undefined ? "" : ` since ${timeOfDay(nowMs - inMilliseconds(between(one.since, clock)), nowMs)}`;
   const now = one.faults.filter((fault) => !one.cause.includes(fault));
   return [`${one.name} FAULT${since}: ${one.cause}`, ...(now.length === 0 ? [] : [`    now: ${now.join("; ")}`])];
+}
+
+/** How late adverts leave; scripts that failed or were left out, and FIFOs that lose lines. */
+function tellingLines({ timeliness, notifications, fifos }: Partial<VrrpReport>): string[] {
+  const adverts = timeliness?.adverts;
+  const late = adverts === undefined || adverts.count === 0 ? [] : [`adverts: ${inOneLine(adverts)}`];
+  const scripts = (notifications ?? [])
+    .filter(({ ok, leftOut }) => !ok || leftOut > 0)
+    .map(({ subject, state = "", command, result, at, leftOut }) => {
+      const events = leftOut === 0 ? "" : `; ${leftOut} events left out so far`;
+      return `${subject} ${state}: notify script ${command} ${result} (${at})${events}`;
+    });
+  const pipes = (fifos ?? [])
+    .filter(({ trouble }) => trouble !== undefined)
+    .map(({ path, trouble, lost }) => `notify FIFO ${path}: ${trouble}; ${lost} lines lost`);
+  return [...late, ...scripts, ...pipes];
 }
 
 /** Local time; with its date when that was another day. */

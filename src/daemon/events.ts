@@ -40,12 +40,11 @@ export type EventBody =
   | { readonly kind: "link-state"; readonly interface: string; readonly up: boolean; readonly cause: string }
   | { readonly kind: "script-state"; readonly script: string; readonly ok: boolean; readonly cause: string }
   | {
-      /** A notify script has ended. */
       readonly kind: "notify-result";
       /** `INSTANCE VI_1`, `GROUP G`, `virtual server [10.0.0.1]:tcp:80`. */
       readonly subject: string;
-      /** What it was told: MASTER, STOP, …; absent for virtual servers. */
-      readonly state?: string;
+      /** What it was told: MASTER, STOP, …; undefined for virtual servers. */
+      readonly state: string | undefined;
       readonly command: string;
       readonly ok: boolean;
       readonly milliseconds: number;

@@ -170,7 +170,7 @@ export class NotifyQueue {
     this.#publish({
       kind: "notify-result",
       subject,
-      ...(state === undefined ? {} : { state }),
+      state,
       command: line,
       ok,
       milliseconds,

@@ -5,7 +5,7 @@
  * Decides nothing: who is master and what follows from it is `vrrp/`'s. One input is handled to its end before the next.
  */
 
-import { between, inMilliseconds } from "../../base/time.ts";
+import { between, inMilliseconds, milliseconds } from "../../base/time.ts";
 import type { VrrpConfiguration } from "../../config/model/vrrp.ts";
 import { monotonicNow } from "../../sys/clock.ts";
 import {
@@ -26,6 +26,12 @@ import type { Recorder } from "./recorder.ts";
 import type { VrrpReport } from "./report.ts";
 import { Telling } from "./telling.ts";
 import { ScriptChecks } from "./trackers/script-checks.ts";
+
+/**
+ * A timer that is later than the usual granularity waits for what has come in: libuv runs timers before it looks at sockets,
+ * and a backup that did not get the processor for a while must not miss adverts that lie in its socket.
+ */
+const LATE_FOR_PACKETS = milliseconds(2);
 
 /** setTimeout takes no more. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
@@ -143,8 +149,10 @@ export class VrrpDriver {
     const wait = Math.max(0, Math.ceil(inMilliseconds(between(monotonicNow(), deadline))));
     this.#timer = setTimeout(
       () => {
-        this.#lateness.eventLoop.add(between(deadline, monotonicNow()), Date.now());
-        this.handle({ type: "timer" });
+        const late = between(deadline, monotonicNow());
+        this.#lateness.eventLoop.add(late, Date.now());
+        if (late < LATE_FOR_PACKETS) this.handle({ type: "timer" });
+        else setImmediate(() => this.handle({ type: "timer" }));
       },
       Math.min(wait, LONGEST_TIMER_MS),
     );
