@@ -8,7 +8,7 @@ import type { MacAddress } from "../base/mac.ts";
 import { after, between, type Instant, seconds } from "../base/time.ts";
 import type { Finding } from "./findings.ts";
 import type { InstanceSnapshot } from "./messages.ts";
-import { type Claim, isSending, type NeighbourhoodState } from "./neighbourhood-state.ts";
+import { type Claim, isSending, type NeighbourhoodState, silenceOf } from "./neighbourhood-state.ts";
 
 /** A claim counts for so long: longer than it takes to ask again. */
 export const CLAIM_LINGERS = seconds(8);
@@ -52,8 +52,9 @@ function judge(state: NeighbourhoodState, mine: InstanceSnapshot, claim: Claim, 
   ];
   if (mine.state === "MASTER" && !mine.leaving) {
     if (claim.lastAt < after(mine.since, SETTLED_AFTER)) return [];
-    // Then they are two masters, which says more.
-    if (router !== undefined && isSending(router, now)) return [];
+    // Then they are two masters, which says more; or it was master when it said so.
+    if (router !== undefined && (isSending(router, now) || between(router.lastAt, claim.lastAt) < silenceOf(router)))
+      return [];
     if (router === undefined) return finding(`has ${claim.address} too, which this host holds as master`, THIRD);
     const apart = router.remarks.join(", ");
     return finding(

@@ -22,6 +22,8 @@ const REMEMBERED = seconds(600);
 /** Adverts that may be missing before a neighbour no longer counts as sending them. */
 const MISSING_ADVERTS = 3.2;
 const SHORTEST_SILENCE = seconds(3);
+/** However short the interval: a router that is started again may be back within a moment. */
+const SHORTEST_PROOF = seconds(1);
 
 /** A router that has sent packets with the number of an instance of ours. */
 export interface Peer {
@@ -103,13 +105,17 @@ export const isSending = (peer: Peer, now: Instant): boolean =>
 export const rowOf = (peer: Peer, since: Instant = peer.firstAt): Duration =>
   between(instantAt(Math.max(since, peer.firstAt)), peer.lastAt);
 
-export const longEnough = (row: Duration, interval: Duration): boolean => row >= interval * 1.5;
+export const longEnough = (row: Duration, interval: Duration): boolean =>
+  row >= Math.max(interval * 1.5, SHORTEST_PROOF);
 
 /** With one more advert of this router; the oldest makes room. */
 export function withPeer(peers: readonly Peer[], heard: Omit<Peer, "firstAt" | "count">): readonly Peer[] {
   const same = (one: Peer) => one.instance === heard.instance && one.ip === heard.ip && one.mac === heard.mac;
   const known = peers.find(same);
-  const goesOn = known !== undefined && known.priority > 0 && between(known.lastAt, heard.lastAt) <= silenceOf(known);
+  const goesOn =
+    known !== undefined &&
+    known.priority > 0 &&
+    between(known.lastAt, heard.lastAt) <= Math.max(SHORTEST_PROOF, known.interval * MISSING_ADVERTS);
   const peer = goesOn
     ? { ...heard, firstAt: known.firstAt, count: known.count + 1 }
     : { ...heard, firstAt: heard.lastAt, count: 1 };
