@@ -5,7 +5,9 @@ import { NLM_F_CREATE, NLM_F_EXCL } from "../wire/netlink.ts";
 import {
   aliasAttribute,
   buildLink,
+  groupAttribute,
   IFF_UP,
+  type LinkMessage,
   macvlanAttributes,
   RTM_DELLINK,
   RTM_NEWLINK,
@@ -20,6 +22,8 @@ export interface MacvlanPlan {
   readonly baseIndex: number;
   /** A remark that stays with it. */
   readonly alias: string;
+  /** Those of the same group can be removed together. */
+  readonly group: number;
 }
 
 const nothing = {
@@ -28,8 +32,9 @@ const nothing = {
 };
 
 /** In private mode, and down. @throws SystemError EEXIST, ENODEV, EOPNOTSUPP without macvlan */
-export function addMacvlan(netlink: Netlink, { name, mac, baseIndex, alias }: MacvlanPlan): void {
-  const link = { ...nothing, name, mac, lowerIndex: baseIndex, otherAttributes: macvlanAttributes() };
+export function addMacvlan(netlink: Netlink, { name, mac, baseIndex, alias, group }: MacvlanPlan): void {
+  const otherAttributes = [...macvlanAttributes(), groupAttribute(group)];
+  const link = { ...nothing, name, mac, lowerIndex: baseIndex, otherAttributes };
   netlink.request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, buildLink(link), `make the macvlan ${name}`);
   const remark = { ...nothing, name, otherAttributes: [aliasAttribute(alias)] };
   netlink.request(RTM_NEWLINK, 0, buildLink(remark), `give ${name} an alias`);
@@ -41,9 +46,15 @@ export function setLinkUp(netlink: Netlink, name: string): void {
 }
 
 /** False when there is none. @throws SystemError EPERM, EOPNOTSUPP */
-export function removeLink(netlink: Netlink, name: string): boolean {
+export const removeLink = (netlink: Netlink, name: string): boolean => remove(netlink, { ...nothing, name }, name);
+
+/** All of a group at once: one by one each takes tens of milliseconds. False when there are none. @throws SystemError EPERM */
+export const removeLinkGroup = (netlink: Netlink, group: number): boolean =>
+  remove(netlink, { ...nothing, otherAttributes: [groupAttribute(group)] }, `the links of group ${group}`);
+
+function remove(netlink: Netlink, link: LinkMessage, what: string): boolean {
   try {
-    netlink.request(RTM_DELLINK, 0, buildLink({ ...nothing, name }), `remove ${name}`);
+    netlink.request(RTM_DELLINK, 0, buildLink(link), `remove ${what}`);
     return true;
   } catch (error) {
     if (error instanceof SystemError && error.code === "ENODEV") return false;

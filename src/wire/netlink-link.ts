@@ -31,6 +31,7 @@ const IFLA_MASTER = 10;
 const IFLA_OPERSTATE = 16;
 const IFLA_LINKINFO = 18;
 const IFLA_IFALIAS = 20;
+const IFLA_GROUP = 27;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
 const IFLA_MACVLAN_MODE = 1;
@@ -154,6 +155,9 @@ export function macvlanAttributes(): readonly Attribute[] {
   const information = [textAttribute(IFLA_INFO_KIND, "macvlan"), { type: IFLA_INFO_DATA, value: data }];
   return [{ type: IFLA_LINKINFO, value: buildAttributes(information) }];
 }
+
+/** A number that links can be removed by together. */
+export const groupAttribute = (group: number): Attribute => u32Attribute(IFLA_GROUP, group);
 
 /** A remark on a link that is there; the kernel takes none with a new one. */
 export const aliasAttribute = (alias: string): Attribute => textAttribute(IFLA_IFALIAS, alias);

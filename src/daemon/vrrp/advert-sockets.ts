@@ -40,8 +40,9 @@ export interface AdvertHandlers {
 export class AdvertSockets {
   readonly #handlers: AdvertHandlers;
   readonly #open = new Map<string, OpenSocket>();
-  /** By the macvlan that they look at. */
-  readonly #macvlans = new Map<string, { readonly index: number; readonly socket: PacketSocket }>();
+  /** The macvlans that are looked at, by interface index, and the socket of each family that does so. */
+  readonly #macvlans = new Map<number, { readonly name: string; readonly family: Family }>();
+  readonly #macvlanSockets = new Map<Family, PacketSocket>();
 
   constructor(handlers: AdvertHandlers) {
     this.#handlers = handlers;
@@ -86,31 +87,38 @@ export class AdvertSockets {
   /**
    * Looks at what a macvlan gets. A frame from the MAC address that it has itself, as every other router of the virtual
    * router sends it, comes to it alone and not to its base (private mode), and needs no group for that.
+   *
+   * One socket for all of them: the kernel takes tens of milliseconds to close one.
    * @throws SystemError
    */
-  openMacvlan(on: { readonly name: string; readonly index: number }, family: Family): void {
-    const { name, index } = on;
-    if (this.#macvlans.get(name)?.index === index) return;
+  openMacvlan({ name, index }: { readonly name: string; readonly index: number }, family: Family): void {
+    if (this.#macvlans.has(index)) return;
     this.closeMacvlan(name);
+    this.#macvlans.set(index, { name, family });
+    if (this.#macvlanSockets.has(family)) return;
     const socket = openPacketSocket({
-      interfaceIndex: index,
+      interfaceIndex: 0,
       protocol: family === "ipv4" ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6,
       filter: onlyVrrp(family),
       snapLength: 2_048,
       onFrames: (frames) => {
-        for (const { bytes } of frames) this.#handlers.onPacket(name, bytes.subarray(ETHERNET_BYTES));
+        for (const { bytes, interfaceIndex } of frames) {
+          const macvlan = this.#macvlans.get(interfaceIndex);
+          if (macvlan !== undefined) this.#handlers.onPacket(macvlan.name, bytes.subarray(ETHERNET_BYTES));
+        }
       },
-      onError: (error) => {
-        // Its link is reported by itself.
-        if (error.code !== "ENETDOWN") this.#handlers.onError(name, error);
-      },
+      onError: (error) => this.#handlers.onError("macvlans", error),
     });
-    this.#macvlans.set(name, { index, socket });
+    this.#macvlanSockets.set(family, socket);
   }
 
   closeMacvlan(name: string): void {
-    this.#macvlans.get(name)?.socket.close();
-    this.#macvlans.delete(name);
+    for (const [index, macvlan] of this.#macvlans) if (macvlan.name === name) this.#macvlans.delete(index);
+    for (const [family, socket] of this.#macvlanSockets) {
+      if (this.#macvlans.values().some((one) => one.family === family)) continue;
+      socket.close();
+      this.#macvlanSockets.delete(family);
+    }
   }
 
   /** Does nothing without a socket. @throws SystemError */
@@ -128,7 +136,7 @@ export class AdvertSockets {
 
   closeAll(): void {
     for (const { interface: name } of this.listening()) this.close(name);
-    for (const name of this.#macvlans.keys()) this.closeMacvlan(name);
+    for (const { name } of [...this.#macvlans.values()]) this.closeMacvlan(name);
   }
 
   #join(open: OpenSocket, groups: readonly IpAddress[]): void {

@@ -7,10 +7,11 @@
  * as they were, so that the next run can put them back after a death.
  */
 
+import { randomInt } from "node:crypto";
 import type { MacAddress } from "../../base/mac.ts";
 import type { VrrpConfiguration, VrrpInstance } from "../../config/model/vrrp.ts";
 import type { NetworkInterface } from "../../sys/interfaces.ts";
-import { addMacvlan, removeLink, setLinkUp } from "../../sys/macvlan.ts";
+import { addMacvlan, removeLink, removeLinkGroup, setLinkUp } from "../../sys/macvlan.ts";
 import type { Netlink } from "../../sys/netlink.ts";
 import { readSysctl, sysctlsBelow, writeSysctl } from "../../sys/sysctl.ts";
 import type { Log } from "../log/log.ts";
@@ -34,6 +35,8 @@ export class Macvlans {
   readonly #options: MacvlansOptions;
   /** By name, those that this process made, with the index of their base. */
   readonly #made = new Map<string, { readonly baseIndex: number; readonly mac: MacAddress }>();
+  /** Those of this process, and of no other that may share the network with it. */
+  readonly #group = randomInt(2 ** 16, 2 ** 31);
   #instances: readonly VrrpInstance[] = [];
 
   constructor(options: MacvlansOptions) {
@@ -67,7 +70,12 @@ export class Macvlans {
   }
 
   close(): void {
-    for (const name of [...this.#made.keys()]) this.#remove(name);
+    const names = [...this.#made.keys()];
+    if (names.length === 0) return;
+    const { netlink, log, complaints } = this.#options;
+    this.#made.clear();
+    if (complaints.try("remove the macvlans", () => void removeLinkGroup(netlink, this.#group)))
+      for (const name of names) log.write("info", `Success removing VMAC interface ${name}`);
   }
 
   #ensure(instance: VrrpInstance): void {
@@ -88,7 +96,7 @@ export class Macvlans {
     else if (before !== undefined && !this.#removeLeftover(before, base, mac)) return;
     const alias = this.#prepareBase(instance);
     const isMade = complaints.try(`make ${name}`, () =>
-      addMacvlan(netlink, { name, mac, baseIndex: base.index, alias }),
+      addMacvlan(netlink, { name, mac, baseIndex: base.index, alias, group: this.#group }),
     );
     if (!isMade) return;
     this.#made.set(name, { baseIndex: base.index, mac });
