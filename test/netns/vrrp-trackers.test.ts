@@ -238,3 +238,15 @@ test("a check script that runs while its vrrp process is killed does not outlive
     return now.length === 1 && now[0] !== pid;
   });
 });
+
+test("a link says what it lacks: its carrier, or that somebody set it down", async (t) => {
+  const [first, second] = await pairOf(t, () => ({ tracking: "" }));
+  await movedTo(first, second);
+  await second.node.run("ip", "link", "set", "eth0", "down");
+  assert.equal(await first.cause("FAULT"), "eth0 lost carrier");
+  await second.node.run("ip", "link", "set", "eth0", "up");
+  assert.equal(await first.cause("BACKUP"), "eth0 is up again");
+  await until("the VIP is there", () => first.holds());
+  await first.node.run("ip", "link", "set", "eth0", "down");
+  await until("its cause", async () => (await first.cause("FAULT")) === "eth0 was set down");
+});

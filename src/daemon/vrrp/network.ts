@@ -17,10 +17,11 @@ import { type InterfaceEvent, Interfaces, type NetworkInterface } from "../../sy
 import { Netlink } from "../../sys/netlink.ts";
 import { openPacketSocket, type PacketSocket } from "../../sys/packet-socket.ts";
 import { readSysctl } from "../../sys/sysctl.ts";
-import type { Input, InterfaceReport } from "../../vrrp/messages.ts";
+import type { Input, InterfaceReport, LinkLack } from "../../vrrp/messages.ts";
 import { gratuitousArpFrame } from "../../wire/arp.ts";
 import { unsolicitedAdvertisementFrame } from "../../wire/icmpv6.ts";
 import { IFA_F_DADFAILED, IFA_F_TENTATIVE } from "../../wire/netlink-address.ts";
+import { IFF_UP } from "../../wire/netlink-link.ts";
 import type { Log } from "../log/log.ts";
 import { AdvertPaths } from "./advert-paths.ts";
 import { Complaints } from "./complaints.ts";
@@ -108,8 +109,15 @@ export class HostNetwork {
   reports(): InterfaceReport[] {
     return [...this.#names].flatMap((name) => {
       const found = this.#interfaces.byName(name);
-      return found === undefined ? [] : [{ name, up: found.up, addresses: usableOf(found) }];
+      if (found === undefined) return [];
+      return [{ name, up: found.up, addresses: usableOf(found), ...(found.up ? {} : { lack: this.#lackOf(name) }) }];
     });
+  }
+
+  #lackOf(name: string): LinkLack {
+    const found = this.#interfaces.byName(name);
+    if (found === undefined) return "interface";
+    return (found.flags & IFF_UP) === 0 ? "up" : "carrier";
   }
 
   /** Names that the configuration has and the machine has not. */
@@ -303,7 +311,7 @@ export class HostNetwork {
     if (before === undefined) return;
     this.#told.set(name, now);
     // A machine that is told first that the interface is down does not wonder where its addresses have gone.
-    if (before.up && !now.up) this.#handle({ type: "link", interface: name, up: false });
+    if (before.up && !now.up) this.#handle({ type: "link", interface: name, up: false, lack: this.#lackOf(name) });
     const [old, current] = [new Set(before.addresses), new Set(now.addresses)];
     for (const address of old.difference(current)) {
       const by = this.#held.has(heldKey({ address, interface: name })) ? this.#byWhom(port) : {};
