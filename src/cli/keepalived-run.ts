@@ -46,8 +46,7 @@ export async function runKeepalived(
   const facility = facilityOf(given.get("log-facility") ?? "daemon");
   const plan: LogPlan = {
     console: given.has("log-console"),
-    facility:
-      given.has("no-syslog") || (given.has("log-console") && given.has("dont-fork")) ? undefined : (facility ?? 3),
+    facility: given.has("no-syslog") ? undefined : (facility ?? 3),
     file: given.has("log-file") ? given.get("log-file") || DEFAULT_LOG_FILE : undefined,
     suffix,
   };
