@@ -10,8 +10,9 @@ import type { VrrpConfiguration, VrrpInstance } from "../config/model/vrrp.ts";
 import type { Finding, FindingCode, OwnInterface } from "./findings.ts";
 import type { InstanceSnapshot } from "./messages.ts";
 
-/** Neighbours, claims and findings an interface. */
+/** Neighbours and claims an interface, and findings of all of them; and so many more for each instance. */
 export const MOST_EACH = 256;
+const MOST_AN_INSTANCE = 4;
 /**
  * A finding lasts as long after the last packet that showed it, or for some adverts when those come less often. keepalived
  * 2.2.7 puts off its own adverts whenever it refuses one, for many seconds when both have the same rhythm.
@@ -50,6 +51,8 @@ export interface Claim {
 }
 
 export interface Held {
+  /** What makes it the same finding when it is seen again. */
+  readonly key: string;
   readonly finding: Finding;
   /** null: found by looking at the whole, and gone when it is not found again. */
   readonly expiresAt: Instant | null;
@@ -108,8 +111,18 @@ export const rowOf = (peer: Peer, since: Instant = peer.firstAt): Duration =>
 export const longEnough = (row: Duration, interval: Duration): boolean =>
   row >= Math.max(interval * 1.5, SHORTEST_PROOF);
 
+/** On one interface, or all together. */
+export const mostOf = (state: NeighbourhoodState, name?: string): number =>
+  MOST_EACH +
+  MOST_AN_INSTANCE *
+    (state.configuration?.instances.filter((one) => name === undefined || one.interface === name).length ?? 0);
+
 /** With one more advert of this router; the oldest makes room. */
-export function withPeer(peers: readonly Peer[], heard: Omit<Peer, "firstAt" | "count">): readonly Peer[] {
+export function withPeer(
+  peers: readonly Peer[],
+  heard: Omit<Peer, "firstAt" | "count">,
+  most: number,
+): readonly Peer[] {
   const same = (one: Peer) => one.instance === heard.instance && one.ip === heard.ip && one.mac === heard.mac;
   const known = peers.find(same);
   const goesOn =
@@ -121,7 +134,7 @@ export function withPeer(peers: readonly Peer[], heard: Omit<Peer, "firstAt" | "
     : { ...heard, firstAt: heard.lastAt, count: 1 };
   if (known !== undefined) return peers.map((one) => (one === known ? peer : one));
   const there = peers.filter((one) => one.interface === heard.interface);
-  if (there.length < MOST_EACH) return [...peers, peer];
+  if (there.length < most) return [...peers, peer];
   const oldest = there.reduce((a, b) => (a.lastAt <= b.lastAt ? a : b));
   return [...peers.filter((one) => one !== oldest), peer];
 }

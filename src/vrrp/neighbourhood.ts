@@ -16,7 +16,7 @@ import {
   forget,
   type Held,
   lingering,
-  MOST_EACH,
+  mostOf,
   type NeighbourhoodState,
   withClaim,
   withPeer,
@@ -95,21 +95,26 @@ function packet(state: NeighbourhoodState, seen: Extract<Observation, { type: "p
   const peer = { ip: theirs.source, mac: seen.sourceMac };
   const about = { instance: mine.name, interface: seen.interface };
   const foreign = remarks.some(({ code }) => code === "duplicate-vrid");
+  const most = mostOf(state, seen.interface);
   const next: NeighbourhoodState = {
     ...state,
     heard: foreign || state.heard.includes(mine.name) ? state.heard : [...state.heard, mine.name],
-    peers: withPeer(state.peers, {
-      ...about,
-      ...peer,
-      lastAt: now,
-      priority: theirs.priority,
-      interval,
-      remarks: remarks.map(({ code }) => code),
-    }),
+    peers: withPeer(
+      state.peers,
+      {
+        ...about,
+        ...peer,
+        lastAt: now,
+        priority: theirs.priority,
+        interval,
+        remarks: remarks.map(({ code }) => code),
+      },
+      most,
+    ),
   };
   const expiresAt = lingering(now, { interval });
-  const found = remarks.map((one) => ({ finding: { ...one, ...about, peer, since: now, lastSeen: now }, expiresAt }));
-  const crowd = next.peers.filter((one) => one.interface === seen.interface).length >= MOST_EACH;
+  const found = remarks.map((one) => held({ ...one, ...about, peer, since: now, lastSeen: now }, expiresAt));
+  const crowd = next.peers.filter((one) => one.interface === seen.interface).length >= most;
   return hold(next, crowd ? [...found, overrun(seen.interface, now)] : found, now);
 }
 
@@ -138,33 +143,34 @@ function unreachable(
     since: now,
     lastSeen: now,
   };
-  return hold(state, [{ finding, expiresAt: lingering(now, { interval: mine.advertInterval }) }], now);
+  return hold(state, [held(finding, lingering(now, { interval: mine.advertInterval }))], now);
 }
 
-const overrun = (name: string, now: Instant): Held => ({
-  finding: {
-    code: "too-many-neighbours",
-    instance: undefined,
-    interface: name,
-    severity: "warning",
-    peer: undefined,
-    text: "more VRRP or ARP comes in than is looked at: what is found here may lack something",
-    cure: "find out who sends it; in a LAN of that size it may be made up",
-    since: now,
-    lastSeen: now,
-  },
-  expiresAt: after(now, seconds(10)),
-});
+const overrun = (name: string, now: Instant): Held =>
+  held(
+    {
+      code: "too-many-neighbours",
+      instance: undefined,
+      interface: name,
+      severity: "warning",
+      peer: undefined,
+      text: "more VRRP or ARP comes in than is looked at: what is found here may lack something",
+      cure: "find out who sends it; in a LAN of that size it may be made up",
+      since: now,
+      lastSeen: now,
+    },
+    after(now, seconds(10)),
+  );
 
 function tick(before: NeighbourhoodState, now: Instant): Step {
   const state = forget(before, now);
-  const judged = [...judgeMasters(state, now), ...judgeClaims(state, now), ...judgeSilence(state, now)].map(
-    (finding): Held => ({ finding, expiresAt: null }),
+  const judged = [...judgeMasters(state, now), ...judgeClaims(state, now), ...judgeSilence(state, now)].map((finding) =>
+    held(finding, null),
   );
-  const isJudged = ({ finding }: Held) => judged.some((one) => keyOf(one.finding) === keyOf(finding));
-  const ends = (one: Held) => (one.expiresAt === null ? !isJudged(one) : one.expiresAt <= now);
+  const judgedKeys = new Set(judged.map(({ key }) => key));
+  const ends = (one: Held) => (one.expiresAt === null ? !judgedKeys.has(one.key) : one.expiresAt <= now);
   const ended = state.held.filter(ends);
-  const kept = hold({ ...state, held: state.held.filter((one) => !ended.includes(one)) }, judged, now);
+  const kept = hold({ ...state, held: state.held.filter((one) => !ends(one)) }, judged, now);
   const asked = ask(kept.state, now);
   return {
     state: asked.state,
@@ -176,23 +182,25 @@ function tick(before: NeighbourhoodState, now: Instant): Step {
   };
 }
 
-/** What is the same finding, seen again. */
-const keyOf = ({ code, instance, interface: at, peer }: Finding): string =>
-  JSON.stringify([code, instance, at, peer?.ip, peer?.mac]);
+function held(finding: Finding, expiresAt: Instant | null): Held {
+  const { code, instance, interface: at, peer } = finding;
+  return { key: JSON.stringify([code, instance, at, peer?.ip, peer?.mac]), finding, expiresAt };
+}
 
 function hold(state: NeighbourhoodState, found: readonly Held[], now: Instant): Step {
-  let { held } = state;
+  if (found.length === 0) return quiet(state);
+  const all = new Map(state.held.map((one) => [one.key, one]));
+  const most = mostOf(state);
   const outputs: NeighbourhoodOutput[] = [];
   for (const one of found) {
-    const key = keyOf(one.finding);
-    const known = held.find(({ finding }) => keyOf(finding) === key);
+    const known = all.get(one.key);
     if (known !== undefined) {
       const finding = { ...one.finding, since: known.finding.since, lastSeen: now };
-      held = held.map((other) => (other === known ? { ...one, finding } : other));
-    } else if (held.filter(({ finding }) => finding.interface === one.finding.interface).length < MOST_EACH) {
-      held = [...held, one];
+      all.set(one.key, { ...one, finding });
+    } else if (all.size < most) {
+      all.set(one.key, one);
       outputs.push({ type: "found", finding: one.finding });
     }
   }
-  return { state: { ...state, held }, outputs };
+  return { state: { ...state, held: [...all.values()] }, outputs };
 }

@@ -23,7 +23,7 @@ const ETHERNET_HEADER = 14;
 const ICMPV6 = 58;
 /** The same neighbour saying the same kind of thing within a moment adds nothing. */
 const MOMENT_MS = 200;
-const MOST_A_MOMENT = 200;
+const MOST_A_MOMENT = 600;
 /** With more frames a second the socket rests. */
 const MOST_FRAMES = 5_000;
 
