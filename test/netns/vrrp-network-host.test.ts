@@ -263,6 +263,18 @@ test("a macvlan is made again when its base comes back", async () => {
   assert.equal(ours.program.output.match(/Success creating VMAC interface vrrp\.9/g)?.length, 2);
 });
 
+test("an IPv6 address that another host has is none of ours, and one that is new counts when that is settled", async () => {
+  await using lan = await AgentLan.start();
+  await lan.a.run("sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/eth0/accept_dad");
+  const ours = await lan.agent(lan.a, configuration([fast()]));
+  await lan.a.run("ip", "addr", "add", "2001:db8::9/64", "dev", "eth0");
+  await until("the duplicate is found", async () => (await lan.a.run("ip", "addr")).includes("dadfailed"));
+  await lan.a.run("ip", "addr", "add", "2001:db8::98/64", "dev", "eth0");
+  await ours.program.sees(/"address":"2001:db8::98","present":true/);
+  assert.doesNotMatch(await lan.a.run("ip", "addr", "show", "to", "2001:db8::98"), /tentative/);
+  assert.doesNotMatch(ours.program.output, /2001:db8::9"/);
+});
+
 test("promote_secondaries is set while we run", async () => {
   await using lan = await AgentLan.start();
   const setting = () => lan.a.run("cat", "/proc/sys/net/ipv4/conf/eth0/promote_secondaries");

@@ -107,6 +107,28 @@ test("unicast peers hear each other, several virtual routers share one socket, a
   assert.ok(!frames.some((frame) => destinationOf(frame) === "01005e000012"));
 });
 
+test("with vmac_xmit_base adverts leave by the base, and those from the virtual MAC address are heard all the same", async () => {
+  await using lan = await AgentLan.start();
+  using frames = capture(lan.client);
+  const vmac = { interface: "vrrp.5", mac: undefined, transmitOnBase: true };
+  const router = instance({ vmac, virtualAddresses: [vip("10.9.0.50", { interface: "vrrp.5" })] });
+  const ours = await lan.agent(lan.a, configuration([{ ...router, priority: 200 }]));
+  await ours.becomes("MASTER");
+  await until("the VIP", () => has(lan.a, "10.9.0.50", "vrrp.5"));
+  const [eth0] = await lan.a.ipJson("link", "show", "eth0");
+  const advert = await until("an advert", () => frames.find((frame) => destinationOf(frame) === "01005e000012"));
+  assert.equal(advert.sourceMac, eth0.address);
+  const claim = await until("an ARP claim", () => frames.find(({ bytes }) => bytes[12] === 8 && bytes[13] === 6));
+  assert.equal(claim.sourceMac, "00:00:5e:00:01:05");
+  await ours.stop();
+  const peer = lan.keepalived(lan.b, conf("  use_vmac\n  priority 220\n  virtual_ipaddress {\n    10.9.0.50/24\n  }"));
+  await peer.sees(/Entering MASTER STATE/);
+  const again = await lan.agent(lan.a, configuration([{ ...router, priority: 100 }]));
+  const stopping = peer.stop("SIGTERM");
+  await again.program.sees(/Backup received priority 0 advertisement/);
+  await stopping;
+});
+
 for (const family of ["ipv4", "ipv6"] as const) {
   test(`a virtual router with its own MAC address sends everything from it (${family})`, async () => {
     await using lan = await AgentLan.start();

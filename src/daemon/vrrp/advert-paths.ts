@@ -32,7 +32,8 @@ export class AdvertPaths {
   /** The macvlan by family, base interface and virtual router id. */
   #macvlans = new Map<string, string>();
   /** By macvlan; also those of the configuration before, until `settle`. */
-  readonly #bases = new Map<string, { readonly base: string; readonly family: Family }>();
+  readonly #bases = new Map<string, { readonly base: string; readonly family: Family; readonly onBase: boolean }>();
+  #instances: readonly VrrpInstance[] = [];
 
   constructor(options: AdvertPathsOptions) {
     this.#options = options;
@@ -45,13 +46,14 @@ export class AdvertPaths {
 
   /** `listen` does as this configuration says from now on. What only the one before needs stays until `settle`. */
   prepare({ instances }: VrrpConfiguration): void {
+    this.#instances = instances;
     this.#wanted = wantedBy(instances);
     this.#macvlans = new Map();
     for (const instance of instances) {
       const { vmac, family, interface: base, virtualRouterId } = instance;
-      if (vmac === undefined || vmac.transmitOnBase) continue;
-      this.#macvlans.set(`${family} ${base} ${virtualRouterId}`, vmac.interface);
-      this.#bases.set(vmac.interface, { base, family });
+      if (vmac === undefined) continue;
+      this.#bases.set(vmac.interface, { base, family, onBase: vmac.transmitOnBase });
+      if (!vmac.transmitOnBase) this.#macvlans.set(`${family} ${base} ${virtualRouterId}`, vmac.interface);
     }
   }
 
@@ -59,7 +61,7 @@ export class AdvertPaths {
     for (const { interface: name, family } of this.#sockets.listening()) {
       if (!(this.#wanted.get(name) ?? []).some((one) => one.family === family)) this.#sockets.close(name, family);
     }
-    const macvlans = new Set(this.#macvlans.values());
+    const macvlans = new Set(this.#instances.map(({ vmac }) => vmac?.interface));
     for (const name of this.#bases.keys()) {
       if (macvlans.has(name)) continue;
       this.#sockets.closeMacvlan(name);
@@ -111,8 +113,10 @@ export class AdvertPaths {
     this.#options.frames.send(encodeEthernet({ destination, source: found.mac, etherType, payload }), found.index);
   }
 
-  /** The interface where the router hears it: its macvlan, or the one where it came in. */
+  /** The interface where the router hears it: its macvlan, its base with `vmac_xmit_base`, or the one where it came in. */
   #receiver(name: string, packet: Uint8Array): string {
+    const macvlan = this.#bases.get(name);
+    if (macvlan !== undefined) return macvlan.onBase ? macvlan.base : name;
     if (this.#macvlans.size === 0) return name;
     const first = packet[0] ?? 0;
     const isV4 = first >> 4 === 4;
