@@ -110,7 +110,22 @@ export function completeInstance(
     smtpAlert: draft.smtpAlert ?? defaults.smtpAlert,
   };
   lintInstance(instance, draft, report);
-  return instance;
+  return priority === OWNER_PRIORITY ? withoutWeights(instance) : instance;
+}
+
+/** The owner's priority is fixed: only what means FAULT is left to track. */
+function withoutWeights(instance: VrrpInstance): VrrpInstance {
+  const plain = <T extends { readonly weight: number }>(list: readonly T[]) =>
+    list.filter(({ weight }) => weight === 0);
+  return {
+    ...instance,
+    trackInterfaces: plain(instance.trackInterfaces),
+    trackScripts: plain(instance.trackScripts),
+    trackFiles: plain(instance.trackFiles),
+    trackProcesses: plain(instance.trackProcesses),
+    trackProxies: plain(instance.trackProxies),
+    trackServices: plain(instance.trackServices),
+  };
 }
 
 /** IPv6 has version 3 alone (RFC 5798 §1.1); keepalived lets version 2 pass without `strict_mode`, and nobody else speaks it. */

@@ -188,7 +188,7 @@ function completeInstances(drafts: readonly InstanceDraft[], globals: GlobalDefs
     usable.push(instance);
     warnOfSharedAddresses(draft, holders, report);
     if ((instance.unicastPeers?.length ?? 0) > 0) continue;
-    const place = `${instance.virtualRouterId} ${instance.family} ${instance.interface}`;
+    const place = `${instance.virtualRouterId} ${instance.multicastGroup} ${instance.interface}`;
     const other = owners.get(place);
     if (other === undefined) {
       owners.set(place, instance.name);

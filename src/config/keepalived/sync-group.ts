@@ -102,7 +102,7 @@ function accepts(
   return true;
 }
 
-/** Members lose their weighted trackers unless the group says `sync_group_tracking_weight`. */
+/** Members lose their weighted trackers unless the group says `sync_group_tracking_weight`; it tells of their priorities too. */
 export function withoutWeightsInGroups(
   instances: readonly VrrpInstance[],
   groups: readonly SyncGroup[],
@@ -112,7 +112,9 @@ export function withoutWeightsInGroups(
   const bound = new Set(groups.filter((group) => !group.trackingWeight).flatMap((group) => group.members));
   return instances.map((instance) => {
     const at = nameOf.get(instance.name);
-    if (!bound.has(instance.name) || at === undefined) return instance;
+    const told = groups.some((group) => group.notifyPriorityChanges && group.members.includes(instance.name));
+    const member = told ? { ...instance, notifyPriorityChanges: true } : instance;
+    if (!bound.has(instance.name) || at === undefined) return member;
     const ignored = (kind: string, tracked: string) => {
       const message = `(${instance.name}) ignoring tracked ${kind} ${quote(tracked)} with weights due to SYNC group`;
       const help = "Leave the weight away, or add sync_group_tracking_weight to the group";
@@ -125,7 +127,7 @@ export function withoutWeightsInGroups(
       nameOf: (one: T) => string,
     ) => list.filter((one) => one.weight === 0 || ignored(kind, nameOf(one)));
     return {
-      ...instance,
+      ...member,
       trackScripts: plain("script", instance.trackScripts, ({ script }) => script),
       trackInterfaces: plain("interface", instance.trackInterfaces, (one) => one.interface),
       trackFiles: plain("file", instance.trackFiles, ({ name }) => name),
