@@ -1,0 +1,85 @@
+/** What `evenkeel status` says of virtual routers that are not as they should be: chains of causes, and findings. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { instantAt } from "../../../src/base/time.ts";
+import { statusText } from "../../../src/cli/status.ts";
+import type { StatusReport } from "../../../src/daemon/supervisor/status.ts";
+
+const NOW = new Date(2026, 10, 21, 12, 0, 42).getTime();
+const CLOCK = instantAt(500_000_000);
+
+const routers = (instances: readonly object[], findings: readonly object[] = []): StatusReport =>
+  ({
+    version: "0.1.0",
+    node: "v26.10.0",
+    pid: 1,
+    uptimeSeconds: 60,
+    files: ["k.conf"],
+    processes: [],
+    vrrp: { instances, groups: [], scripts: [], findings },
+  }) as unknown as StatusReport;
+
+const instance = (more: object) => ({
+  name: "VI_1",
+  state: "FAULT",
+  leaving: false,
+  basePriority: 100,
+  effectivePriority: 100,
+  virtualRouterId: 51,
+  interface: "eth0",
+  addresses: [],
+  faults: [],
+  since: CLOCK - 41_000_000,
+  cause: "eth0 lost carrier → RH_EXT FAULT → group RH",
+  ...more,
+});
+
+const text = (report: StatusReport, colour = false) => statusText(report, NOW, { colour, width: 60 }, CLOCK);
+
+test("a router in FAULT has a line with the time and its whole chain of causes, on a narrow terminal too", () => {
+  assert.match(
+    text(routers([instance({})])),
+    /^VI_1 FAULT since 12:00:01: eth0 lost carrier → RH_EXT FAULT → group RH$/m,
+  );
+});
+
+test("what keeps it in FAULT now is told when that is something else", () => {
+  const lines = text(routers([instance({ faults: ["script chk failed"] })]));
+  assert.match(lines, /→ group RH\n {4}now: script chk failed$/m);
+  assert.doesNotMatch(text(routers([instance({ faults: ["eth0 lost carrier"] })])), /now:/);
+});
+
+test("a FAULT of another day has its date", () => {
+  const yesterday = instance({ since: CLOCK - 86_400_000_000 - 41_000_000 });
+  assert.match(text(routers([yesterday])), /^VI_1 FAULT since Fri Nov 20 2026 12:00:01: /m);
+});
+
+test("a master and a backup have no such line", () => {
+  assert.doesNotMatch(
+    text(routers([instance({ state: "MASTER" }), instance({ name: "VI_2", state: "BACKUP" })])),
+    /since/,
+  );
+});
+
+test("a finding names who and what, its code, for how long, and the cure below it", () => {
+  const finding = {
+    code: "password-differs",
+    instance: "VI_1",
+    interface: "eth0",
+    severity: "error",
+    peer: { ip: "10.0.0.2", mac: "52:54:00:aa:00:02" },
+    text: "has another auth_pass",
+    cure: "give all routers the same auth_pass",
+    since: new Date(NOW - 31_000).toISOString(),
+  };
+  const report = routers([], [finding, { ...finding, instance: undefined, peer: undefined, severity: "warning" }]);
+  assert.ok(
+    text(report).includes(
+      "error: VI_1: 10.0.0.2 (52:54:00:aa:00:02) has another auth_pass [password-differs, for 31s]\n" +
+        "    give all routers the same auth_pass\n" +
+        "warning: eth0: has another auth_pass [password-differs, for 31s]\n",
+    ),
+  );
+  assert.ok(text(report, true).includes("\x1b[1;31merror\x1b[0m: VI_1"));
+});
