@@ -62,7 +62,7 @@ test("garbage, half a line and an unknown command are answered or let go, and a 
   const { daemon } = await start(t);
   const client = talk(t, daemon.socket);
   const refusal =
-    '{"ok":false,"error":"expected a line like {\\"command\\":\\"status\\"}; commands: status, events, recent-events, reload, drain, undrain"}\n';
+    '{"ok":false,"error":"expected a line like {\\"command\\":\\"status\\"}; commands: status, metrics, events, recent-events, reload, drain, undrain"}\n';
   let wanted = "";
   for (const line of [
     "\u0000\u0001\u00ff",

@@ -40,7 +40,7 @@ const configuration = ({
     version ${version}
     advert_int ${interval}
 ${password === undefined ? "" : `    authentication {\n        auth_type PASS\n        auth_pass ${password}\n    }\n`}${more.map((line) => `    ${line}\n`).join("")}    virtual_ipaddress {
-${addresses.map((one) => `        ${one}/24\n`).join("")}    }
+${addresses.map((one) => `        ${one}${one.includes(":") ? "/64" : "/24"}\n`).join("")}    }
 }
 `;
 
@@ -275,4 +275,46 @@ test("an address that a killed router has left behind is told with its router", 
   const found = await lan.named("address-owned-elsewhere");
   assert.equal(found.peer?.ip, "10.9.0.2");
   assert.equal(found.text, `still has ${VIP}, and this host is master and hears no advert of it`);
+});
+
+test("over IPv6 a third machine with the address is found by a neighbour solicitation, and a misfit by its advert", async () => {
+  const ipv6 = { version: 3, addresses: ["fe80::50", "2001:db8::50"] };
+  await using lan = await Neighbours.meet(ipv6, { ...ipv6, priority: 150, addresses: ["fe80::50", "2001:db8::51"] });
+  await lan.third.run("ip", "addr", "add", "2001:db8::50/128", "dev", "eth0", "nodad");
+  await lan.startOurs();
+  const found = await lan.named("address-owned-elsewhere");
+  assert.equal(found.peer?.mac, await lan.mac(lan.third));
+  assert.equal(found.text, "has 2001:db8::50 too, which this host holds as master");
+  lan.theirs.start();
+  const differs = await lan.named("address-list-differs");
+  assert.equal(differs.text, "its virtual_ipaddress lacks 2001:db8::50 and has 2001:db8::51 besides");
+  assert.equal(differs.peer?.mac, await lan.mac(lan.theirs.node));
+});
+
+test("with use_vmac the neighbours on the base interface are watched", async () => {
+  const more = ["use_vmac"];
+  await using lan = await Neighbours.meet({ password: "one", more }, { password: "two", more, priority: 150 });
+  await lan.third.run("ip", "addr", "add", `${VIP}/32`, "dev", "eth0");
+  await lan.startOurs();
+  assert.equal((await lan.named("address-owned-elsewhere")).peer?.mac, await lan.mac(lan.third));
+  lan.theirs.start();
+  const found = await lan.named("password-differs");
+  assert.deepEqual(found.peer, { ip: "10.9.0.2", mac: "00:00:5e:00:01:33" });
+});
+
+test("a unicast peer that speaks no VRRP says so, and is told from one that is silent", async () => {
+  const more = ["unicast_peer {", "    10.9.0.3", "    10.9.0.9", "}"];
+  await using lan = await Neighbours.meet({ more }, {});
+  await lan.startOurs();
+  const told = await until("both are told", async () => {
+    const all = (await lan.findings()).filter(({ code }) => code === "unicast-peer-silent");
+    return all.length === 2 && all.some(({ severity }) => severity === "warning") && all;
+  });
+  assert.deepEqual(
+    told.map(({ severity, peer, text }) => [severity, peer?.ip, text]),
+    [
+      ["warning", "10.9.0.3", "answers that it speaks no VRRP"],
+      ["note", "10.9.0.9", "has not been heard since this host started, which is master"],
+    ],
+  );
 });
