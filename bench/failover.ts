@@ -1,110 +1,184 @@
 /**
- * How long clients wait when a balancer dies: evenkeel beside Debian's keepalived with haproxy, from the same files
- * (examples/haproxy-keepalived), in the same run on the same machine.
+ * How long a client waits when a router dies, and when it comes back: VRRP of evenkeel beside Debian's keepalived, nothing
+ * else (bench/failover-balancers.ts measures whole balancers).
  *
- *   npm run bench:failover -- [ROUNDS]
+ *   npm run bench:failover -- [--rounds N] [--settings v2-1s,v3-100ms,v3-50ms,v3-10ms] [--deaths stop,link,kill,freeze] [--json]
  *
- * Each figure is the longest time without an answer that a client saw, asking every 10 ms on a new connection each. "stale"
- * is how long the dead balancer kept the VIP; a line says when it kept it until the end of the observation.
+ * A client on the LAN asks the VIP 200 times a second by ICMP echo, which the kernel of the router answers. The gap is the
+ * longest that it waited for an answer: from sending a probe to the next answer, to this probe or to a later one. The brands
+ * take turns, from the same file and with both pairs up; the order changes from round to round.
  */
 
-import { setTimeout as sleep } from "node:timers/promises";
-import { CLIENT_VIP } from "../src/lab/scenarios/haproxy-keepalived.ts";
-import { startProbe } from "../src/lab/scenarios/observers.ts";
-import { answered, DEATHS, type Death, die, held, ownedBy, recover, up } from "../test/support/balancers.ts";
+import { parseArgs } from "node:util";
 import type { Brand } from "../test/support/vrrp-pair.ts";
+import type { ClientReport } from "./failover-client.ts";
+import { ContestPair, DEATHS, type Death, type Gone, type Owners, type Setting } from "./failover-pair.ts";
 
-const rounds = Number(process.argv[2] ?? 3);
-/** Longer than any of the two keeps what it lets go at all, milliseconds. */
-const LONGEST_STALE_MS = 8_000;
+const SETTINGS: readonly Setting[] = [
+  { name: "v2-1s", version: 2, advertIntervalMs: 1_000 },
+  { name: "v3-100ms", version: 3, advertIntervalMs: 100 },
+  { name: "v3-50ms", version: 3, advertIntervalMs: 50 },
+  { name: "v3-10ms", version: 3, advertIntervalMs: 10 },
+];
+const BRANDS: readonly Brand[] = ["evenkeel", "keepalived"];
+/** evenkeel's addresses end 4 s after their last refresh, which the kernel notices up to a second late. */
+const OWNERS_AFTER_MS = 5_500;
+
+const usage = (problem: string): never => {
+  process.stderr.write(`failover: ${problem}\n`);
+  process.exit(2);
+};
+const { values } = parseArgs({
+  options: {
+    rounds: { type: "string", default: "10" },
+    settings: { type: "string", default: SETTINGS.map(({ name }) => name).join(",") },
+    deaths: { type: "string", default: "link,stop,kill,freeze" },
+    json: { type: "boolean", default: false },
+  },
+});
+const rounds = Number(values.rounds);
+if (!(Number.isInteger(rounds) && rounds >= 1 && rounds <= 100)) usage("--rounds is a number from 1 to 100");
+const settings = values.settings
+  .split(",")
+  .map((name) => SETTINGS.find((one) => one.name === name) ?? usage(`no setting "${name}"`));
+const deaths = values.deaths
+  .split(",")
+  .map((word) => DEATHS.find((death) => death.split(" ").includes(word)) ?? usage(`no death "${word}"`));
 
 interface Sample {
-  readonly gapMs: number;
-  readonly backMs: number;
-  readonly staleMs: number | undefined;
+  readonly setting: string;
+  readonly brand: Brand;
+  readonly round: number;
+  readonly death: Death;
+  readonly gone: Gone;
+  readonly back: ClientReport;
+  /** Of a kill and a freeze. */
+  readonly owners: Owners | undefined;
 }
 
-async function measure(brand: Brand): Promise<Map<Death, Sample[]>> {
-  const samples = new Map<Death, Sample[]>(DEATHS.map((death) => [death, []]));
-  const lab = await up(brand, brand);
+interface Steadiness {
+  readonly setting: string;
+  readonly brand: Brand;
+  /** The backup took over from a master that was alive. */
+  readonly falseTakeOvers: number;
+}
+
+const samples: Sample[] = [];
+const steadiness: Steadiness[] = [];
+
+async function measure(setting: Setting): Promise<void> {
+  const pairs = new Map<Brand, ContestPair>();
   try {
-    const [lb1, lb2] = [lab.node("lb1"), lab.node("lb2")];
-    await ownedBy(lb1, lb2);
+    for (const brand of BRANDS) pairs.set(brand, await ContestPair.start(brand, setting));
     for (let round = 1; round <= rounds; round++) {
-      for (const death of DEATHS) {
-        process.stderr.write(`${brand}: ${death}, round ${round} of ${rounds}\n`);
-        const probe = () =>
-          startProbe(lab.node("h1"), {
-            kind: "http",
-            target: `http://${CLIENT_VIP}/`,
-            intervalMs: 10,
-            timeoutMs: 500,
-            count: 10_000,
-          });
-        const dying = await probe();
-        await answered(dying);
-        const at = performance.now();
-        await die(lb1, death);
-        let staleMs: number | undefined;
-        while (staleMs === undefined && performance.now() - at < LONGEST_STALE_MS) {
-          if ((await held(lb1)) === 0) staleMs = performance.now() - at;
-          else await sleep(20);
-        }
-        await answered(dying);
-        await dying.stop();
-        const returning = await probe();
-        await answered(returning);
-        await recover(lb1, death);
-        await ownedBy(lb1, lb2);
-        await answered(returning);
-        await returning.stop();
-        samples.get(death)?.push({ gapMs: dying.longestGapMs(), backMs: returning.longestGapMs(), staleMs });
-      }
+      const order = round % 2 === 1 ? [...pairs] : [...pairs].reverse();
+      for (const death of deaths) await measureDeath(setting, round, death, order);
     }
+    for (const [brand, { falseTakeOvers }] of pairs) {
+      steadiness.push({ setting: setting.name, brand, falseTakeOvers });
+    }
+    if (process.env.BENCH_LOG !== undefined) for (const { log } of pairs.values()) process.stderr.write(log);
   } finally {
-    await lab.down();
+    for (const pair of pairs.values()) await pair[Symbol.asyncDispose]();
   }
-  return samples;
 }
 
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-const ours = await measure("evenkeel");
-const theirs = await measure("keepalived");
-const row = (cells: readonly (string | number)[]) => `| ${cells.join(" | ")} |`;
-console.log(
-  row([
-    "death",
-    "evenkeel gap ms",
-    "keepalived gap ms",
-    "ratio",
-    "evenkeel: gap when it returns",
-    "keepalived: gap when it returns",
-    "evenkeel: stale VIP",
-    "keepalived: stale VIP",
-  ]),
-);
-console.log(row(Array(8).fill("---")));
-for (const death of DEATHS) {
-  const of = (samples: Map<Death, Sample[]>, pick: (one: Sample) => number) =>
-    Math.round(median((samples.get(death) ?? []).map(pick)));
-  const stale = (samples: Map<Death, Sample[]>) => {
-    const all = (samples.get(death) ?? []).map((one) => one.staleMs);
-    return all.includes(undefined)
-      ? `kept (> ${LONGEST_STALE_MS / 1000} s)`
-      : `${Math.round(median(all as number[]))} ms`;
-  };
-  const [a, b] = [of(ours, (one) => one.gapMs), of(theirs, (one) => one.gapMs)];
-  console.log(
-    row([
-      death,
-      a,
-      b,
-      b === 0 ? "–" : (a / b).toFixed(2),
-      of(ours, (one) => one.backMs),
-      of(theirs, (one) => one.backMs),
-      stale(ours),
-      stale(theirs),
-    ]),
-  );
+type Order = readonly (readonly [Brand, ContestPair])[];
+
+async function measureDeath(setting: Setting, round: number, death: Death, order: Order): Promise<void> {
+  const gone: Gone[] = [];
+  const owners: (Owners | undefined)[] = [];
+  for (const [, pair] of order) gone.push(await pair.die(death));
+  for (const [, pair] of order) {
+    owners.push(death === "kill -9" || death === "freeze" ? await pair.owners(OWNERS_AFTER_MS) : undefined);
+  }
+  for (const [index, [brand, pair]] of order.entries()) {
+    const back = await pair.comeBack(death);
+    const before = gone[index];
+    if (before === undefined) continue;
+    samples.push({ setting: setting.name, brand, round, death, gone: before, back, owners: owners[index] });
+    const figures = [before, back]
+      .map(({ longestWaitMs, lost }) => `${longestWaitMs} ms, ${lost} lost`)
+      .join("; back: ");
+    process.stderr.write(`${setting.name}, round ${round} of ${rounds}, ${death}, ${brand}: ${figures}\n`);
+  }
 }
+
+// ---- tables
+
+function sorted(values: readonly number[]): number[] {
+  return values.toSorted((a, b) => a - b);
+}
+
+function median(values: readonly number[]): number {
+  const all = sorted(values);
+  const [low, high] = [all[Math.floor((all.length - 1) / 2)], all[Math.floor(all.length / 2)]];
+  return ((low ?? Number.NaN) + (high ?? Number.NaN)) / 2;
+}
+
+function row(cells: readonly (string | number)[]): void {
+  console.log(`| ${cells.join(" | ")} |`);
+}
+
+function printTables(): void {
+  const head = [
+    "setting",
+    "what happens",
+    "evenkeel: gap ms, median (worst)",
+    "keepalived: gap ms, median (worst)",
+    "ratio",
+  ];
+  const columns = [...head, "evenkeel: probes lost, median (worst)", "keepalived: probes lost, median (worst)"];
+  row(columns);
+  row(columns.map(() => "---"));
+  for (const { name } of settings) {
+    for (const death of deaths) gapRow(name, death, death, ({ gone }) => gone);
+    for (const death of deaths) gapRow(name, death, `return after ${death}`, ({ back }) => back);
+  }
+  console.log();
+  const ownership = [
+    "setting",
+    "what happens",
+    "taken over after, median (worst)",
+    "two owners for",
+    `answer ARP ${OWNERS_AFTER_MS / 1_000} s later`,
+  ];
+  const doubled = ownership.flatMap((cell, index) => (index < 2 ? [cell] : BRANDS.map((brand) => `${brand}: ${cell}`)));
+  row(doubled);
+  row(doubled.map(() => "---"));
+  for (const { name } of settings) for (const death of deaths) ownersRow(name, death);
+  console.log();
+  for (const { setting, brand, falseTakeOvers } of steadiness) {
+    console.log(`${setting}, ${brand}: ${falseTakeOvers} times the backup took over from a master that was alive`);
+  }
+}
+
+const of = (setting: string, death: Death, brand: Brand): Sample[] =>
+  samples.filter((one) => one.setting === setting && one.death === death && one.brand === brand);
+
+function spread(values: readonly number[]): string {
+  return `${Math.round(median(values))} (${Math.round(Math.max(...values))})`;
+}
+
+function gapRow(setting: string, death: Death, title: string, pick: (sample: Sample) => ClientReport): void {
+  const seen = BRANDS.map((brand) => of(setting, death, brand).map(pick));
+  const gaps = seen.map((all) => all.map(({ longestWaitMs }) => longestWaitMs));
+  const lost = seen.map((all) => all.map((one) => one.lost));
+  const [ours = Number.NaN, theirs = Number.NaN] = gaps.map(median);
+  // A few milliseconds are how the client and its processor were at that moment.
+  const ratio = Math.max(ours, theirs) < 5 ? "–" : (ours / theirs).toFixed(2);
+  row([setting, title, ...gaps.map(spread), ratio, ...lost.map(spread)]);
+}
+
+function ownersRow(setting: string, death: Death): void {
+  const seen = BRANDS.map((brand) => of(setting, death, brand).flatMap(({ owners }) => owners ?? []));
+  if (seen.some((all) => all.length === 0)) return;
+  const taken = BRANDS.map((brand) => `${spread(of(setting, death, brand).map(({ gone }) => gone.takenAfterMs))} ms`);
+  const times = seen.map((all) => `${spread(all.map(({ twoForMs }) => twoForMs))} ms`);
+  const answering = seen.map((all) => [...new Set(all.map((one) => one.answering))].join(" or "));
+  row([setting, death, ...taken, ...times, ...answering]);
+}
+
+for (const setting of settings) await measure(setting);
+if (values.json) console.log(JSON.stringify({ rounds, samples, steadiness }));
+else printTables();
