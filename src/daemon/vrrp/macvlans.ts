@@ -33,8 +33,11 @@ const BASE_SETTINGS = { arp_ignore: "1", arp_filter: "1", arp_announce: "2" } as
 
 export class Macvlans {
   readonly #options: MacvlansOptions;
-  /** By name, those that this process made, with the index of their base. */
-  readonly #made = new Map<string, { readonly baseIndex: number; readonly mac: MacAddress }>();
+  /** By name, those that this process made, for which virtual router and on which base. */
+  readonly #made = new Map<
+    string,
+    { readonly instance: string; readonly baseIndex: number; readonly mac: MacAddress }
+  >();
   /** Those of this process, and of no other that may share the network with it. */
   readonly #group = randomInt(2 ** 16, 2 ** 31);
   #instances: readonly VrrpInstance[] = [];
@@ -70,12 +73,12 @@ export class Macvlans {
   }
 
   close(): void {
-    const names = [...this.#made.keys()];
-    if (names.length === 0) return;
+    const made = [...this.#made];
+    if (made.length === 0) return;
     const { netlink, log, complaints } = this.#options;
     this.#made.clear();
     if (complaints.try("remove the macvlans", () => void removeLinkGroup(netlink, this.#group)))
-      for (const name of names) log.write("info", `Success removing VMAC interface ${name}`);
+      for (const [name, { instance }] of made) log.write("info", removed(instance, name));
   }
 
   #ensure(instance: VrrpInstance): void {
@@ -99,7 +102,7 @@ export class Macvlans {
       addMacvlan(netlink, { name, mac, baseIndex: base.index, alias, group: this.#group }),
     );
     if (!isMade) return;
-    this.#made.set(name, { baseIndex: base.index, mac });
+    this.#made.set(name, { instance: instance.name, baseIndex: base.index, mac });
     for (const [path, value] of ownSettings(instance.family, name)) {
       const problem = readSysctl(path) === undefined ? undefined : writeSysctl(path, value);
       if (problem !== undefined) complaints.say(path, problem, "warning");
@@ -151,11 +154,14 @@ export class Macvlans {
 
   #remove(name: string): void {
     const { netlink, log, complaints } = this.#options;
+    const instance = this.#made.get(name)?.instance ?? "";
     this.#made.delete(name);
     const isRemoved = complaints.try(`remove ${name}`, () => void removeLink(netlink, name));
-    if (isRemoved) log.write("info", `Success removing VMAC interface ${name}`);
+    if (isRemoved) log.write("info", removed(instance, name));
   }
 }
+
+const removed = (instance: string, name: string): string => `(${instance}) Success removing VMAC interface ${name}`;
 
 /** RFC 9568 §7.3. */
 export function virtualMac({ family, virtualRouterId }: Pick<VrrpInstance, "family" | "virtualRouterId">): MacAddress {
