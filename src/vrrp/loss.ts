@@ -95,7 +95,6 @@ export function onLinkBack(
   const touched = instance.interface === interfaceName || instance.vmac?.interface === interfaceName;
   const onIt = allAddresses(instance).filter((one) => one.interface === interfaceName);
   if (router.state !== "MASTER" || router.leaving || !(touched || onIt.length > 0)) return router;
-  if (router.since === step.now) return router;
   step.emit({ type: "refresh-addresses", instance: router.name, addresses: allAddresses(instance) });
   addRoutes(step, instance, instance);
   announceAll(step, instance, instance.garp.masterRepeat, onIt);

@@ -6,6 +6,7 @@ import { seconds } from "../../../src/base/time.ts";
 import type { VrrpInstance } from "../../../src/config/model/vrrp.ts";
 import { readPacket } from "../../../src/vrrp/receive.ts";
 import { decodeEthernet, ETHERTYPE_IPV6 } from "../../../src/wire/ethernet.ts";
+import { judgeChecksum } from "../../../src/wire/vrrp.ts";
 import { readPcap } from "../../support/pcap.ts";
 import { SimulatedLan } from "../../support/simulated-lan.ts";
 import { addressOf, configuration, instance, vip } from "../../support/vrrp-configuration.ts";
@@ -45,6 +46,24 @@ describe("A virtual router for IPv6", () => {
     assert.equal(machine.is, "FAULT");
     assert.ok(lines(machine.told.map(({ output }) => output)).some((line) => line.includes("no IPv6 address")));
     machine.feed({ type: "address", interface: "eth0", address: LINK_LOCAL, present: true });
+    assert.equal(machine.is, "BACKUP");
+  });
+
+  it("sums with the pseudo header, v3_checksum_as_v2 or not", () => {
+    const machine = new Machine(configuration([v6({ checksumWithoutPseudoHeader: true })]));
+    machine.feed({ type: "start", interfaces: [{ name: "eth0", up: true, addresses: [LINK_LOCAL] }] });
+    const [advert] = of(machine.wait(seconds(4)), "send-advert");
+    const packet = readPacket(Uint8Array.fromHex(advert?.packet ?? ""));
+    assert(packet);
+    assert.equal(judgeChecksum(packet.payload, packet), "valid");
+  });
+
+  it("is another one than it was for IPv4 before a reload", () => {
+    const machine = new Machine(configuration([instance({ version: 3, virtualRouterId: 7 })]));
+    const addresses = [addressOf("10.9.0.1"), LINK_LOCAL];
+    machine.feed({ type: "start", interfaces: [{ name: "eth0", up: true, addresses }] });
+    machine.wait(seconds(4));
+    machine.feed({ type: "reconfigure", configuration: configuration([v6({ name: "V" })]) });
     assert.equal(machine.is, "BACKUP");
   });
 

@@ -217,6 +217,12 @@ describe("Notifications", () => {
     assert.deepEqual(removed(command("deleted")), ["DELETED", "/notify/deleted", "/notify/any INSTANCE V DELETED 100"]);
   });
 
+  it("of a fault say FAULT, whatever notify_deleted is", () => {
+    const machine = master({ notify: { ...NO_NOTIFY, deleted: "say-deleted" } });
+    const [told] = of(machine.feed({ type: "link", interface: "eth0", up: false }), "notify");
+    assert.equal(told?.state, "FAULT");
+  });
+
   it("of a master with lower priority run notify_master_rx_lower_pri alone, after the answer to it", () => {
     const notify = { ...NO_NOTIFY, master: command("master"), any: command("any"), masterRxLowerPri: command("lower") };
     const machine = master({ notify });
