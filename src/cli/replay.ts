@@ -17,34 +17,36 @@ export interface ReplayOptions {
 }
 
 export async function replayFile(file: string, options: ReplayOptions): Promise<void> {
-  const print = (text: string) => process.stdout.write(`${text}\n`);
   process.stdout.on("error", () => process.exit());
-  let exit = 2;
   const report = new ReplayText(file, options);
-  const player = new Player();
+  let [steps, wrong] = [0, 0];
   try {
-    for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY })) {
-      for (const item of player.play(line)) {
-        if (report.isOver(item)) {
-          process.exitCode = exit;
-          return;
-        }
-        if (item.type === "step" && exit === 2) exit = 0;
-        if (item.type === "damage" || (item.type === "step" && item.differs !== undefined))
-          exit = Math.max(exit % 2, 1);
-        for (const text of options.json ? [JSON.stringify(item)] : report.lines(item)) print(text);
-      }
+    for await (const item of itemsOf(file)) {
+      if (report.isOver(item)) break;
+      if (item.type === "step") steps += 1;
+      if (item.type === "damage" || (item.type === "step" && item.differs !== undefined)) wrong += 1;
+      print(options.json ? [JSON.stringify(item)] : report.lines(item));
     }
-    if (!options.json) for (const text of report.end()) print(text);
+    if (!options.json) print(report.end());
+    process.exitCode = steps === 0 ? 2 : wrong > 0 ? 1 : 0;
   } catch (error) {
     process.stderr.write(`evenkeel: ${error instanceof Error ? error.message : error}\n`);
-    exit = 2;
+    process.exitCode = 2;
   }
-  process.exitCode = exit;
 }
 
+async function* itemsOf(file: string): AsyncGenerator<ReplayItem> {
+  const player = new Player();
+  for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY }))
+    yield* player.play(line);
+}
+
+const print = (lines: readonly string[]): void => {
+  for (const line of lines) process.stdout.write(`${line}\n`);
+};
+
 /** The text for a person. Adverts and timers between two lines are summed up. */
-export class ReplayText {
+class ReplayText {
   readonly #file: string;
   readonly #options: ReplayOptions;
   readonly #adverts = new Map<string, number>();
@@ -62,7 +64,7 @@ export class ReplayText {
   isOver(item: ReplayItem): boolean {
     if (item.type === "state" && this.#endMs === undefined)
       this.#endMs = endOf(this.#options.until, Date.parse(item.time));
-    return item.type === "step" && this.#endMs !== undefined && this.#timeMs(item, item.sinceState) > this.#endMs;
+    return item.type === "step" && this.#endMs !== undefined && this.#timeMs(item) > this.#endMs;
   }
 
   lines(item: ReplayItem): string[] {
@@ -90,7 +92,7 @@ export class ReplayText {
 
   #step(step: ReplayStep): string[] {
     this.#steps += 1;
-    const time = clock(this.#timeMs(step, step.sinceState));
+    const time = clock(this.#timeMs(step));
     const cameIn = inputText(step.input);
     const told = [...(cameIn === undefined ? [] : [cameIn]), ...step.outputs.flatMap((one) => this.#outputText(one))];
     if (step.input.type === "packet") this.#countHeard(step.input);
@@ -107,7 +109,7 @@ export class ReplayText {
     return told.length === 0 ? [] : [...this.#sum(), ...told.map((text) => `${time}  ${text}`)];
   }
 
-  #timeMs(_: ReplayItem | ReplayStep, sinceState: ReplayStep["sinceState"]): number {
+  #timeMs({ sinceState }: ReplayStep): number {
     return this.#stateMs + sinceState / 1_000;
   }
 

@@ -51,6 +51,7 @@ export class Observer {
   #told = 0;
   #ticks = 0;
   #ownKey = "";
+  #closed = false;
   readonly #timer: NodeJS.Timeout;
 
   constructor(options: ObserverOptions) {
@@ -75,6 +76,7 @@ export class Observer {
   }
 
   close(): void {
+    this.#closed = true;
     clearInterval(this.#timer);
     for (const { ear } of this.#ears.values()) ear.close();
     this.#ears.clear();
@@ -88,9 +90,19 @@ export class Observer {
   }
 
   #observe(observation: Observation): void {
-    const { state, outputs } = observe(this.#state, observation, monotonicNow());
-    this.#state = state;
-    for (const output of outputs) this.#perform(output);
+    if (this.#closed) return;
+    try {
+      const { state, outputs } = observe(this.#state, observation, monotonicNow());
+      this.#state = state;
+      for (const output of outputs) this.#perform(output);
+    } catch (error) {
+      // A mistake in here is none that VRRP should die of.
+      this.#options.log.write(
+        "alert",
+        `neighbours are no longer watched: ${error instanceof Error ? error.stack : error}`,
+      );
+      this.close();
+    }
   }
 
   #perform(output: NeighbourhoodOutput): void {
@@ -131,6 +143,7 @@ export class Observer {
 
   /** Sockets where this host takes part now, and what is its own. */
   #look(): void {
+    if (this.#closed) return;
     const there = this.#options.interfaces();
     const wanted = watchedAddresses(this.#configuration);
     for (const [name, { ear }] of this.#ears) {
