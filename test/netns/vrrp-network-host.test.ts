@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Ipv6Address } from "../../src/base/ip.ts";
+import type { MacAddress } from "../../src/base/mac.ts";
 import { milliseconds } from "../../src/base/time.ts";
 import type { VrrpInstance } from "../../src/config/model/vrrp.ts";
 import { putAddress } from "../../src/sys/addresses.ts";
@@ -261,6 +262,16 @@ test("a macvlan is made again when its base comes back", async () => {
     await lan.a.run("ip", "link", "del", "eth1");
   }
   assert.equal(ours.program.output.match(/Success creating VMAC interface vrrp\.9/g)?.length, 2);
+  await plug();
+  const own = { ...vmac, mac: "02:00:00:00:00:09" as MacAddress };
+  await ours.reload(configuration([{ ...router, vmac: own }]));
+  await until("the VIP at the other MAC address", async () =>
+    /02:00:00:00:00:09 (?:.|\n)*10\.8\.0\.50\/24 .*vrrp\.9$/m.test(
+      await lan.a.run("ip", "addr", "show", "dev", "vrrp.9"),
+    ),
+  );
+  await ours.stop();
+  assert.doesNotMatch(await lan.a.run("ip", "link"), /vrrp\.9/);
 });
 
 test("an IPv6 address that another host has is none of ours, and one that is new counts when that is settled", async () => {

@@ -67,9 +67,9 @@ export class Macvlans {
     for (const instance of this.#instances) if (instance.interface === name) this.#ensure(instance);
   }
 
-  /** With its base, by whoever. */
+  /** With its base, by whoever; not when it was just made again under the same name. */
   vanished(name: string): void {
-    this.#made.delete(name);
+    if (this.#options.interfaceNamed(name) === undefined) this.#made.delete(name);
   }
 
   close(): void {
