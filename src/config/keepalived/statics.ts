@@ -26,8 +26,11 @@ export class StaticsReader {
   readonly #addresses: VirtualAddress[] = [];
   readonly #routes: VirtualRoute[] = [];
   readonly #ruleList: VirtualRule[] = [];
-  readonly #delays: InterfaceDelay[] = [];
+  /** By interface: the last line counts. */
+  readonly #delays = new Map<string, InterfaceDelay>();
   readonly #garpGroups: GarpGroup[] = [];
+  /** Interfaces of `garpGroups`. */
+  readonly #paced = new Set<string>();
 
   constructor(names: IprouteNames, rules: RuleReader, defaultInterface: string, report: Report) {
     this.#names = names;
@@ -71,7 +74,7 @@ export class StaticsReader {
   }
 
   get interfaceDelays(): readonly InterfaceDelay[] {
-    return this.#delays;
+    return [...this.#delays.values()];
   }
 
   get garpGroups(): readonly GarpGroup[] {
@@ -94,9 +97,8 @@ export class StaticsReader {
     }
     const delayOf = (word: Word | undefined) => word && timer(word, 0, LONGEST_DELAY_SECONDS, report, "no delay");
     const delay = { interface: name, down: delayOf(down) ?? seconds(0), up: delayOf(up) ?? seconds(0) };
-    const before = this.#delays.findIndex((one) => one.interface === name);
-    if (before >= 0) this.#delays.splice(before, 1);
-    this.#delays.push(delay);
+    this.#delays.delete(name);
+    this.#delays.set(name, delay);
   }
 
   #readGarpGroup({ keyword, block }: Statement): void {
@@ -129,16 +131,15 @@ export class StaticsReader {
       report.warning("keepalived/empty-garp-group", keyword, message, "Add garp_interval or gna_interval");
       return;
     }
-    const taken = new Set(this.#garpGroups.flatMap((group) => group.interfaces));
     const names: string[] = [];
     for (const word of interfaces) {
       const name = interfaceName(word, report);
       if (name === undefined) continue;
-      if (taken.has(name)) {
+      if (this.#paced.has(name)) {
         const message = `garp_group already specified for ${quote(name)} - ignoring`;
         report.warning("keepalived/duplicate-tracker", word, message, "Name it in one group");
       } else {
-        taken.add(name);
+        this.#paced.add(name);
         names.push(name);
       }
     }

@@ -46,6 +46,8 @@ interface Setting {
 }
 
 const GREATEST_WEIGHT = 253;
+/** Of one kind in one instance or group; more would only cost time. */
+const MOST_TRACKERS = 1_024;
 /** Of a file or process, whose weight may mean FAULT. */
 const GREATEST_FAULT_WEIGHT = 254;
 
@@ -101,8 +103,8 @@ function readTrackInterfaces(lines: readonly Statement[], owner: string, into: T
   for (const line of lines) {
     const name = interfaceName(line.keyword, report);
     if (name === undefined) continue;
-    if (into.some((one) => one.interface === name)) {
-      reportDuplicate(line.keyword, owner, "track_interface", report);
+    if (isTaken(into, (one) => one.interface === name)) {
+      reportDuplicate(line.keyword, owner, "track_interface", into, report);
       continue;
     }
     const setting = readSetting(line.words, owner, GREATEST_FAULT_WEIGHT, report);
@@ -132,8 +134,8 @@ function readTrackScript(
     reportUnknown(name, owner, { kind: "track script", block: "vrrp_script", below, codes: SCRIPT_CODES }, report);
     return;
   }
-  if (into.some((one) => one.script === name.text)) {
-    reportDuplicate(name, owner, "track_script", report);
+  if (isTaken(into, (one) => one.script === name.text)) {
+    reportDuplicate(name, owner, "track_script", into, report);
     return;
   }
   const setting = readSetting(line.words, owner, GREATEST_WEIGHT, report);
@@ -167,8 +169,8 @@ function readTracked(
     reportUnknown(name, owner, of, report);
     return;
   }
-  if (into.some((one) => one.name === name.text)) {
-    reportDuplicate(name, owner, of.kind.replace(" ", "_"), report);
+  if (isTaken(into, (one) => one.name === name.text)) {
+    reportDuplicate(name, owner, of.kind.replace(" ", "_"), into, report);
     return;
   }
   const setting = readSetting(line.words, owner, GREATEST_FAULT_WEIGHT, report);
@@ -187,8 +189,8 @@ function readReference(
   into: Tracker[],
   report: Report,
 ): boolean {
-  if (into.some((one) => one.name === name)) {
-    reportDuplicate(line.keyword, owner, kind, report);
+  if (isTaken(into, (one) => one.name === name)) {
+    reportDuplicate(line.keyword, owner, kind, into, report);
     return false;
   }
   const setting = readSetting(words, owner, GREATEST_WEIGHT, report);
@@ -253,7 +255,14 @@ function reportUnknown(name: Word, owner: string, { kind, block, below, codes }:
   report.warning(isBelow ? codes.below : codes.unknown, name, message, help);
 }
 
-function reportDuplicate(name: Word, owner: string, kind: string, report: Report): void {
-  const message = `(${owner}) duplicate ${kind} ${quote(name.text)} - ignoring`;
+/** The first of a name counts, and no more than `MOST_TRACKERS`. */
+function reportDuplicate(name: Word, owner: string, kind: string, into: readonly unknown[], report: Report): void {
+  const full = into.length >= MOST_TRACKERS;
+  const problem = full ? `more than ${MOST_TRACKERS} ${kind}` : `duplicate ${kind}`;
+  const message = `(${owner}) ${problem} ${quote(name.text)} - ignoring`;
   report.warning("keepalived/duplicate-tracker", name, message, "Name it once");
 }
+
+/** True of a list that is full, too. */
+const isTaken = <T>(into: readonly T[], isSame: (one: T) => boolean): boolean =>
+  into.length >= MOST_TRACKERS || into.some(isSame);

@@ -225,3 +225,12 @@ test("names of Object's own members are ordinary words", () => {
   const { configuration } = loadAll({ "/k": text.join("") });
   assert.equal(configuration.vrrp?.instances.length, 0);
 });
+
+test("an instance tracks a thousand things of a kind at most", () => {
+  const lines = Array.from({ length: 20_000 }, (_, index) => `e${index}`).join("\n");
+  const text = `vrrp_instance A {\ninterface e\nvirtual_router_id 1\ntrack_interface {\n${lines}\n}\n}\n`;
+  const { configuration, diagnostics } = load(["/k"], memoryEnvironment({ "/k": text }));
+  assert.equal(configuration.vrrp?.instances[0]?.trackInterfaces.length, 1_024);
+  const [first] = diagnostics.filter(({ code }) => code === "keepalived/duplicate-tracker");
+  assert.equal(first?.message, "(A) more than 1024 track_interface 'e1024' - ignoring");
+});
