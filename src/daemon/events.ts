@@ -61,6 +61,14 @@ export type EventBody =
       readonly reaction: string;
     }
   | {
+      /** A master hears another one, which had to give way, no more; its addresses are announced again. */
+      readonly kind: "conflict-ended";
+      readonly instance: string;
+      readonly with: string;
+      /** Microseconds. */
+      readonly lasted: number;
+    }
+  | {
       readonly kind: "vrrp-priority";
       readonly instance: string;
       readonly from: number;

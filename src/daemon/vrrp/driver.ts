@@ -197,10 +197,19 @@ export class VrrpDriver {
       case "remove-rule":
         this.#network.removeRule(output.instance, output.rule);
         break;
-      case "virtual-address-lost":
-      case "conflict-ended":
-      case "priority":
+      case "virtual-address-lost": {
+        const { instance, what, by, reaction } = output;
+        this.#publish({ kind: "virtual-address-lost", instance, what, by, reaction });
         break;
+      }
+      case "conflict-ended":
+        this.#publish({ kind: "conflict-ended", instance: output.instance, with: output.with, lasted: output.lasted });
+        break;
+      case "priority": {
+        const { instance, from, to, cause } = output;
+        this.#publish({ kind: "vrrp-priority", instance, from, to, cause });
+        break;
+      }
       case "run-script":
         void this.#checks
           .run(output.script, output.command, output.timeout)
