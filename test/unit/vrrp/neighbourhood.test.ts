@@ -445,3 +445,30 @@ test("no bytes make it throw, and what it remembers is JSON", () => {
     }),
   );
 });
+
+test("another virtual router with the same number is that alone, and no second master", () => {
+  const here = new Neighbourhood({ state: "MASTER" });
+  here.pass(6, () => here.hear({ virtualAddresses: [vip("10.9.0.99")] }));
+  assert.deepEqual(here.codes, ["duplicate-vrid"]);
+});
+
+test("a master that is leaving is no second master, and one without its addresses asks nobody", () => {
+  const leaving = new Neighbourhood({}, { leaving: true });
+  leaving.pass(6, () => leaving.hear());
+  assert.deepEqual(leaving.told, []);
+  const bare = new Neighbourhood({ state: "MASTER" }, { holdsAddresses: false });
+  bare.pass(20);
+  assert.deepEqual(bare.told, []);
+});
+
+test("this host's own adverts, brought back to it, are no neighbour", () => {
+  const here = new Neighbourhood({ authPass: "a" });
+  here.pass(6, () => here.hear({ authPass: "b" }, "10.9.0.1"));
+  assert.deepEqual(here.codes, ["peer-not-heard"]);
+});
+
+test("who wants no comparison of address lists gets none", () => {
+  const here = new Neighbourhood({ skipCheckAdvAddr: true }, BACKUP);
+  here.hear({ virtualAddresses: [vip("10.9.0.50"), vip("10.9.0.51")] });
+  assert.deepEqual(here.codes, []);
+});

@@ -94,3 +94,13 @@ test("another file, and a recording of another version, are refused in words", (
   ]);
   assert.deepEqual(said(""), []);
 });
+
+test("inputs behind damage are not played on a state that may be wrong", () => {
+  const lines = recorded();
+  lines.splice(2, 0, "garbage", "more garbage");
+  const { items } = replay(lines);
+  assert.deepEqual(
+    items.map(({ type }) => type),
+    ["state", "step", "damage"],
+  );
+});
