@@ -23,7 +23,7 @@ test("a run that was recorded is printed again with its causes, also when the re
     await daemon.becomes("FAULT");
     assert.match(
       (await daemon.command("status")).stdout,
-      /^VI_1 FAULT since [0-9]{2}:[0-9]{2}:[0-9]{2}: eth0 (lost carrier|went down)$/m,
+      /^VI_1 FAULT since [0-9]{2}:[0-9]{2}:[0-9]{2}: eth0 lost carrier$/m,
     );
     await daemon.far.run("ip", "link", "set", "eth0", "up");
     await daemon.becomes("MASTER");
@@ -33,7 +33,7 @@ test("a run that was recorded is printed again with its causes, also when the re
     assert.ok(played.items.every((item) => item.type !== "damage" && !(item.type === "step" && item.differs)));
     const text = await run(daemon, EVENKEEL, "replay", file);
     assert.match(text, /^[0-9:.]{12} {2}VI_1 BACKUP → MASTER, priority 150: no advert for /m);
-    assert.match(text, /^[0-9:.]{12} {2}VI_1 MASTER → FAULT, priority 150: eth0 (lost carrier|went down)$/m);
+    assert.match(text, /^[0-9:.]{12} {2}VI_1 MASTER → FAULT, priority 150: eth0 lost carrier$/m);
     assert.match(text, /^ +[0-9]+ × advert VI_1 sent, priority 150$/m);
     assert.match(text, /^[0-9]+ inputs, as recorded\n$/m);
 
