@@ -11,6 +11,7 @@ import {
   RTM_NEWADDR,
 } from "../wire/netlink-address.ts";
 import { constants, SystemError } from "./addon.ts";
+import type { BackgroundNetlink } from "./background-netlink.ts";
 import type { Netlink } from "./netlink.ts";
 
 export interface AddressAssignment {
@@ -44,10 +45,16 @@ export interface AddressAssignment {
  * @throws SystemError EPERM, ENODEV, EINVAL
  */
 export function putAddress(netlink: Netlink, assignment: AddressAssignment): void {
-  const { address, prefixLength, interfaceIndex } = assignment;
-  const tried = `add ${address}/${prefixLength} to interface ${interfaceIndex}`;
-  netlink.request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, encode(assignment), tried);
+  netlink.request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, encode(assignment), addingTo(assignment));
 }
+
+/** The same on another thread. */
+export function putAddressInBackground(netlink: BackgroundNetlink, assignment: AddressAssignment): Promise<void> {
+  return netlink.request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, encode(assignment), addingTo(assignment));
+}
+
+const addingTo = ({ address, prefixLength, interfaceIndex }: AddressAssignment): string =>
+  `add ${address}/${prefixLength} to interface ${interfaceIndex}`;
 
 /** False when the interface does not have it (or is gone). @throws SystemError EPERM */
 export function removeAddress(

@@ -159,7 +159,8 @@ function drain(fd: Descriptor): void {
   }
 }
 
-function openRouteSocket(groups: readonly number[]): Descriptor {
+/** Bound, with room for bursts; listens to these groups (RTNLGRP_*). @throws SystemError */
+export function openRouteSocket(groups: readonly number[]): Descriptor {
   return attempt("open an rtnetlink socket", () => {
     const fd = addon.socket(constants.AF_NETLINK, constants.SOCK_RAW, constants.NETLINK_ROUTE);
     try {

@@ -241,8 +241,11 @@ function whyMaster(step: Step, instance: VrrpInstance, router: RouterState): str
 }
 
 function advertise(step: Step, instance: VrrpInstance, router: RouterState, due: Instant | null = null): RouterState {
+  const { advertInterval } = instance;
   const sent = sendAdvert(step, instance, router, router.priority, due);
-  return { ...sent, deadline: after(step.now, instance.advertInterval) };
+  // Lateness must not add up: with short intervals it would leave those who listen no time to spare.
+  const keepsPace = due !== null && between(due, step.now) < advertInterval;
+  return { ...sent, deadline: after(keepsPace ? due : step.now, advertInterval) };
 }
 
 // ---- what happens around it

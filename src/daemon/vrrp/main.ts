@@ -101,7 +101,10 @@ serveSupervisor(
       observer?.close();
       links.close();
       await reloaded;
-      if (keepAddresses === true) return leaveAddresses();
+      if (keepAddresses === true) {
+        await network?.renewed();
+        return leaveAddresses();
+      }
       await driver?.stop();
       await network?.close();
       await recorder?.close();

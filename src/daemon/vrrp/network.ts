@@ -11,8 +11,9 @@ import type { MacAddress } from "../../base/mac.ts";
 import type { Duration } from "../../base/time.ts";
 import type { VirtualRoute, VirtualRule } from "../../config/model/route.ts";
 import type { VirtualAddress, VrrpConfiguration } from "../../config/model/vrrp.ts";
-import { addon } from "../../sys/addon.ts";
-import { putAddress, removeAddress } from "../../sys/addresses.ts";
+import { addon, SystemError } from "../../sys/addon.ts";
+import { type AddressAssignment, putAddress, putAddressInBackground, removeAddress } from "../../sys/addresses.ts";
+import { BackgroundNetlink } from "../../sys/background-netlink.ts";
 import { type InterfaceEvent, Interfaces, type NetworkInterface } from "../../sys/interfaces.ts";
 import { Netlink } from "../../sys/netlink.ts";
 import { openPacketSocket, type PacketSocket } from "../../sys/packet-socket.ts";
@@ -46,6 +47,7 @@ export class HostNetwork {
   readonly #handle: (input: Input) => void;
   readonly #complaints: Complaints;
   readonly #netlink = new Netlink();
+  readonly #background = new BackgroundNetlink();
   readonly #frames: PacketSocket = openPacketSocket();
   readonly #self = showOurselves();
   readonly #interfaces: Interfaces;
@@ -59,6 +61,8 @@ export class HostNetwork {
   readonly #told = new Map<string, Told>();
   /** Virtual addresses that are ours now, by interface and address. */
   readonly #held = new Map<string, VirtualAddress>();
+  /** Under way, by interface and address. */
+  readonly #renewals = new Map<string, Promise<void>>();
   readonly #hinted = new Set<string>();
   #names: ReadonlySet<string>;
   #configuration: VrrpConfiguration;
@@ -181,6 +185,40 @@ export class HostNetwork {
     );
   }
 
+  /**
+   * Lengthens the life of one that is held, without waiting for it: a master that sends adverts every 10 ms must not stand
+   * still while others change the kernel's network.
+   */
+  renewAddress(address: VirtualAddress, lifetime: Duration): void {
+    const key = heldKey(address);
+    const found = this.#interfaces.byName(address.interface);
+    if (found === undefined || !found.addresses.some((one) => one.address === address.address)) {
+      this.holdAddress(address, lifetime);
+      return;
+    }
+    if (this.#renewals.has(key)) return;
+    const renewal = this.#renew(address, virtualAssignment(address, found.index, lifetime)).finally(() => {
+      this.#renewals.delete(key);
+      // It was let go meanwhile, and the renewal may have come after that.
+      if (!this.#held.has(key)) this.dropAddress(address);
+    });
+    this.#renewals.set(key, renewal);
+  }
+
+  async #renew({ address }: VirtualAddress, assignment: AddressAssignment): Promise<void> {
+    try {
+      await putAddressInBackground(this.#background, assignment);
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      this.#complaints.say(`hold ${address} ${error.code}`, error.message);
+    }
+  }
+
+  /** No renewal is under way. */
+  async renewed(): Promise<void> {
+    await Promise.all(this.#renewals.values());
+  }
+
   dropAddress(address: VirtualAddress): void {
     this.#held.delete(heldKey(address));
     const found = this.#interfaces.byName(address.interface);
@@ -224,6 +262,8 @@ export class HostNetwork {
 
   /** Takes away all that is there besides the machine's addresses, routes and rules. */
   async close(): Promise<void> {
+    await this.renewed();
+    await this.#background.close();
     this.#adverts.close();
     this.#routes.close();
     this.#interfaces.close();
