@@ -3,7 +3,7 @@
 import { type IpAddress, isIpv4, isIpv6 } from "../base/ip.ts";
 import { inCentiseconds, inSeconds } from "../base/time.ts";
 import type { VrrpInstance } from "../config/model/vrrp.ts";
-import { encodeIpv4, INTERNETWORK_CONTROL, PROTOCOL_VRRP } from "../wire/ipv4.ts";
+import { encodeIpv4, INTERNETWORK_CONTROL, PROTOCOL_VRRP, withIdentification } from "../wire/ipv4.ts";
 import { encodeIpv6 } from "../wire/ipv6.ts";
 import { type Advert, AUTH_NONE, AUTH_PASS, authDataOf, encodeAdvert, VRRP_ADVERTISEMENT } from "../wire/vrrp.ts";
 
@@ -16,6 +16,26 @@ export interface AdvertHeader {
   readonly destination: IpAddress;
   /** Of an IPv4 header; rises by one an advert. */
   readonly identification: number;
+}
+
+/** Made before, without an identification: by priority, source and destination. */
+const made = new WeakMap<VrrpInstance, Map<string, string>>();
+/** More than the peers of one; a priority that changes all the time must not make it grow. */
+const MOST_MADE = 64;
+
+/** The whole IP packet in hexadecimal. A master says the same every second: it is put together when that has changed. */
+export function advertDigits(instance: VrrpInstance, priority: number, header: AdvertHeader): string {
+  const { source, destination, identification } = header;
+  const known = made.get(instance) ?? new Map<string, string>();
+  made.set(instance, known);
+  const key = `${priority} ${source} ${destination}`;
+  let digits = known.get(key);
+  if (digits === undefined) {
+    digits = advertPacket(instance, priority, { source, destination, identification: 0 }).toHex();
+    if (known.size >= MOST_MADE) known.clear();
+    known.set(key, digits);
+  }
+  return isIpv4(source) ? withIdentification(digits, identification) : digits;
 }
 
 /** The whole IP packet. */

@@ -3,7 +3,7 @@
  * virtual routers every input would otherwise go through all of them for each of them.
  */
 
-import type { SyncGroup, VrrpConfiguration } from "../config/model/vrrp.ts";
+import type { SyncGroup, VrrpConfiguration, VrrpInstance } from "../config/model/vrrp.ts";
 import { allAddresses } from "./garp.ts";
 
 export interface ConfigurationIndex {
@@ -12,7 +12,12 @@ export interface ConfigurationIndex {
   /** By the name of a member. */
   readonly groups: ReadonlyMap<string, SyncGroup>;
   readonly virtualAddresses: ReadonlySet<string>;
+  /** By family and virtual router id, in the configuration's order: the same number may be used on several interfaces. */
+  readonly routers: ReadonlyMap<string, readonly VrrpInstance[]>;
 }
+
+export const routerKey = ({ family, virtualRouterId }: Pick<VrrpInstance, "family" | "virtualRouterId">): string =>
+  `${family} ${virtualRouterId}`;
 
 /** Says nothing that the configuration does not; a state that is parsed from JSON gets its own. */
 const known = new WeakMap<VrrpConfiguration, ConfigurationIndex>();
@@ -28,6 +33,7 @@ export function indexOf(configuration: VrrpConfiguration): ConfigurationIndex {
       syncGroups.flatMap((group) => group.members.map((member) => [member, group] as const)).toReversed(),
     ),
     virtualAddresses: new Set(instances.flatMap((one) => allAddresses(one).map(({ address }) => String(address)))),
+    routers: Map.groupBy(instances, routerKey),
   };
   known.set(configuration, index);
   return index;

@@ -5,7 +5,7 @@
 
 import { after, type Duration, type Instant } from "../base/time.ts";
 import type { NotifyScripts, ScriptCommand, VirtualAddress, VrrpInstance } from "../config/model/vrrp.ts";
-import { advertPacket } from "./advert.ts";
+import { advertDigits } from "./advert.ts";
 import { counted } from "./counters.ts";
 import { announceAll } from "./garp.ts";
 import { advertInterface } from "./host-state.ts";
@@ -207,7 +207,7 @@ export function sendAdvert(
       destination,
       priority,
       due,
-      packet: advertPacket(instance, priority, { source, destination, identification }).toHex(),
+      packet: advertDigits(instance, priority, { source, destination, identification }),
     });
   }
   const sent = counted(router.counters, "adverts-sent");

@@ -23,10 +23,8 @@ export interface AnnouncementQueue {
 /** More than any batch of a sane configuration; beyond it frames are dropped, they only repeat what was said. */
 const MOST_WAITING = 10_000;
 
-export const allAddresses = (instance: VrrpInstance): readonly VirtualAddress[] => [
-  ...instance.virtualAddresses,
-  ...instance.excludedAddresses,
-];
+export const allAddresses = ({ virtualAddresses, excludedAddresses }: VrrpInstance): readonly VirtualAddress[] =>
+  excludedAddresses.length === 0 ? virtualAddresses : [...virtualAddresses, ...excludedAddresses];
 
 export function announceAll(
   step: Step,

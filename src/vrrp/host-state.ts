@@ -64,8 +64,11 @@ export interface HostState {
   readonly malformed: number;
 }
 
-/** A copy that one call of `transition` works on. The lists in it are replaced, never changed. */
-export type Draft = { -readonly [K in keyof HostState]: HostState[K] };
+/**
+ * A copy that one call of `transition` works on. The lists in it are replaced, never changed, but for `routers`: with
+ * hundreds of them, a new list for each that has changed is most of what the machine would do.
+ */
+export type Draft = { -readonly [K in keyof HostState]: HostState[K] } & { routers: RouterState[] };
 
 export function instanceNamed({ configuration }: HostState, name: string): VrrpInstance | undefined {
   const position = indexOf(configuration).positions.get(name);

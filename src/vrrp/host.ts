@@ -24,7 +24,7 @@ import type { Input, Output, ScriptOutcome } from "./messages.ts";
 import { onPacket } from "./reception.ts";
 import { reconfigure } from "./reconfigure.ts";
 import { onStop, onTimer, yieldAfterStall } from "./router.ts";
-import { deadlinesOf } from "./router-state.ts";
+import { firstDeadline } from "./router-state.ts";
 import { onResult, runWhenDue } from "./scripts.ts";
 import { start } from "./start.ts";
 import type { HostParameters, Step } from "./step.ts";
@@ -64,7 +64,7 @@ export function transition(
   now: Instant,
 ): { readonly state: HostState; readonly outputs: readonly Output[] } {
   const outputs: Output[] = [];
-  const draft: Draft = { ...state };
+  const draft: Draft = { ...state, routers: [...state.routers] };
   const step = stepOn(draft, parameters, now, outputs);
   if (draft.phase !== "new" && draft.phase !== "stopped") {
     for (const { name } of draft.routers.filter(({ deadline }) => deadline !== null && deadline < now)) {
@@ -83,9 +83,11 @@ export function transition(
 /** When to hand in `timer`, at the latest. */
 export function nextDeadline(state: HostState): Instant | undefined {
   if (state.phase === "new" || state.phase === "stopped") return undefined;
-  const scripts = state.phase === "running" ? state.scripts.map(({ nextRun }) => nextRun) : [];
-  const all = [...state.routers.flatMap(deadlinesOf), ...scripts, ...nextFrameAt(state.announcements)];
-  return all.length === 0 ? undefined : (Math.min(...all) as Instant);
+  let first = Number.POSITIVE_INFINITY;
+  for (const router of state.routers) first = Math.min(first, firstDeadline(router));
+  if (state.phase === "running") for (const { nextRun } of state.scripts) first = Math.min(first, nextRun);
+  for (const at of nextFrameAt(state.announcements)) first = Math.min(first, at);
+  return first === Number.POSITIVE_INFINITY ? undefined : (first as Instant);
 }
 
 function perform(step: Step, draft: Draft, input: Input): void {
@@ -151,8 +153,7 @@ function onTime(step: Step, draft: Draft): void {
       return script === undefined ? state : runWhenDue(step, script, state);
     });
   }
-  const isDue = (at: Instant) => at <= step.now;
-  for (const { name } of draft.routers.filter((router) => deadlinesOf(router).some(isDue))) {
+  for (const { name } of draft.routers.filter((router) => firstDeadline(router) <= step.now)) {
     change(step, draft, name, (instance, router) => onTimer(step, instance, router, mayBecomeMaster(draft, name)));
   }
   const masterNamed = (name: string): VrrpInstance | undefined =>

@@ -1,5 +1,6 @@
 /** Finds the virtual router that a packet is for, and lets it be judged there. */
 
+import { indexOf, routerKey } from "./configuration-index.ts";
 import type { Draft } from "./host-state.ts";
 import { interfaceNamed } from "./host-state.ts";
 import { judgePacket, readPacket } from "./receive.ts";
@@ -13,18 +14,12 @@ export function onPacket(step: Step, draft: Draft, name: string, digits: string)
     draft.malformed += 1;
     return;
   }
-  const { source, family, virtualRouterId } = packet;
-  const found = draft.configuration.instances.find(
-    (instance) =>
-      instance.family === family &&
-      instance.virtualRouterId === virtualRouterId &&
-      (instance.interface === name || instance.vmac?.interface === name),
-  );
+  const { source, virtualRouterId } = packet;
+  const candidates = indexOf(draft.configuration).routers.get(routerKey(packet));
+  const found = candidates?.find((instance) => instance.interface === name || instance.vmac?.interface === name);
   // Its own adverts may be looped back; those of a macvlan have the address of the interface below it.
-  const ownAddresses = [name, ...(found === undefined ? [] : [found.interface])].flatMap(
-    (one) => interfaceNamed(draft, one).addresses,
-  );
-  if (ownAddresses.includes(source)) return;
+  const isOwn = (at: string) => interfaceNamed(draft, at).addresses.includes(source);
+  if (isOwn(name) || (found !== undefined && isOwn(found.interface))) return;
   if (found === undefined) {
     draft.unknownVrid += 1;
     if (draft.configuration.global.logUnknownVrids) {

@@ -109,13 +109,18 @@ export const waitFrom = (now: Instant, { delayedUntil }: RouterState, wait: Dura
 export const skewOf = (instance: VrrpInstance, router: RouterState): Duration =>
   skewTime(instance.version, router.priority, router.masterAdvertInterval);
 
-/** All of the router's own deadlines. */
-export const deadlinesOf = (router: RouterState): Instant[] =>
-  [
-    router.deadline,
-    router.refreshAt,
-    router.secondBatch?.at,
-    router.periodicBatchAt,
-    router.extraBatchAt,
-    router.rival?.until,
-  ].filter((at): at is Instant => at !== null && at !== undefined);
+/**
+ * The first of the router's own deadlines; Infinity when it has none. Asked for all routers at every input, so it makes no
+ * list of them.
+ */
+export function firstDeadline(router: RouterState): number {
+  const { deadline, refreshAt, secondBatch, periodicBatchAt, extraBatchAt, rival } = router;
+  let first = Number.POSITIVE_INFINITY;
+  if (deadline !== null && deadline < first) first = deadline;
+  if (refreshAt !== null && refreshAt < first) first = refreshAt;
+  if (secondBatch !== null && secondBatch.at < first) first = secondBatch.at;
+  if (periodicBatchAt !== null && periodicBatchAt < first) first = periodicBatchAt;
+  if (extraBatchAt !== null && extraBatchAt < first) first = extraBatchAt;
+  if (rival !== null && rival.until < first) first = rival.until;
+  return first;
+}

@@ -96,7 +96,7 @@ function apply(
   const before = position === undefined ? undefined : draft.routers[position];
   if (instance === undefined || position === undefined || before === undefined) return undefined;
   const next = action(instance, before);
-  if (next !== before) draft.routers = draft.routers.with(position, next);
+  draft.routers[position] = next;
   return before;
 }
 

@@ -84,3 +84,20 @@ export function encodeIpv4(packet: Ipv4Packet): Uint8Array {
   writer.setU16(field.checksum, internetChecksum(writer.done()));
   return writer.put(packet.payload).done();
 }
+
+/** A packet in hexadecimal that was encoded with the identification 0, with another one and the checksum put right (RFC 1624). */
+export function withIdentification(digits: string, identification: number): string {
+  const at = (offset: number) => offset * 2;
+  const checksum = Number.parseInt(digits.slice(at(field.checksum), at(field.source)), 16);
+  let sum = (checksum ^ 0xffff) + identification;
+  if (sum > 0xffff) sum -= 0xffff;
+  return (
+    digits.slice(0, at(field.identification)) +
+    fourDigits(identification) +
+    digits.slice(at(field.flagsAndOffset), at(field.checksum)) +
+    fourDigits(sum ^ 0xffff) +
+    digits.slice(at(field.source))
+  );
+}
+
+const fourDigits = (value: number): string => value.toString(16).padStart(4, "0");
