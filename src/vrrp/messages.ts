@@ -241,12 +241,20 @@ export interface ScriptSnapshot {
   readonly state: "unknown" | "ok" | "failed";
   /** Exit status of the last run that exited. */
   readonly lastStatus: number;
+  /** Results in a row that speak against `state`. */
+  readonly against: number;
+  readonly running: boolean;
+  /** It has ended at least once. */
+  readonly reported: boolean;
 }
 
 export interface HostSnapshot {
   readonly instances: readonly InstanceSnapshot[];
   readonly groups: readonly GroupSnapshot[];
   readonly scripts: readonly ScriptSnapshot[];
+  /** Last word of each `track_file` and each `vrrp_track_process`; none of those that have not reported. */
+  readonly files: readonly { readonly name: string; readonly value: number }[];
+  readonly processes: readonly { readonly name: string; readonly count: number }[];
   /** Adverts for a virtual router that this host does not take part in. */
   readonly unknownVrid: number;
   /** Packets too short or too odd to tell whom they are for. */

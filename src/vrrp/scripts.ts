@@ -21,15 +21,21 @@ export interface ScriptState {
   readonly nextRun: Instant;
 }
 
+const NOT_REPORTED = { ordinary: "has not reported yet", initFail: "counts as failed until it succeeds" } as const;
+
+/** A script that counts as failed from the start needs one success, as in keepalived. */
 export const newScript = (script: VrrpScript, now: Instant): ScriptState => ({
   name: script.name,
   verdict: script.initFail ? "failed" : "unknown",
-  against: 0,
+  against: script.initFail ? script.rise - 1 : 0,
   lastStatus: 0,
-  last: script.initFail ? "counts as failed until it succeeds" : "has not reported yet",
+  last: script.initFail ? NOT_REPORTED.initFail : NOT_REPORTED.ordinary,
   running: false,
   nextRun: now,
 });
+
+export const hasReported = ({ last }: ScriptState): boolean =>
+  last !== NOT_REPORTED.ordinary && last !== NOT_REPORTED.initFail;
 
 /** Runs it when its time has come, and never twice at once. */
 export function runWhenDue(step: Step, script: VrrpScript, state: ScriptState): ScriptState {

@@ -4,6 +4,7 @@ import { allAddresses } from "./garp.ts";
 import { groupOf, type HostState, instanceNamed } from "./host-state.ts";
 import type { HostSnapshot, InstanceSnapshot } from "./messages.ts";
 import type { RouterState } from "./router-state.ts";
+import { hasReported } from "./scripts.ts";
 
 export function snapshot(host: HostState): HostSnapshot {
   return {
@@ -13,7 +14,16 @@ export function snapshot(host: HostState): HostSnapshot {
       state,
       members: host.configuration.syncGroups.find((group) => group.name === name)?.members ?? [],
     })),
-    scripts: host.scripts.map(({ name, verdict, lastStatus }) => ({ name, state: verdict, lastStatus })),
+    scripts: host.scripts.map((script) => ({
+      name: script.name,
+      state: script.verdict,
+      lastStatus: script.lastStatus,
+      against: script.against,
+      running: script.running,
+      reported: hasReported(script),
+    })),
+    files: host.files,
+    processes: host.processes,
     unknownVrid: host.unknownVrid,
     malformed: host.malformed,
   };

@@ -3,11 +3,19 @@
  *
  * keepalived.conf(5) `track_interface`, `track_script`, `track_file`, `track_process`, and our own `track_proxy` and
  * `track_service`: a weight of 0 means FAULT, any other weight is added to the priority. Trackers of a sync group count for
- * each member. The interfaces of virtual addresses are tracked without being named, unless an address says `no_track`.
+ * each member. The interfaces of virtual addresses, routes and rules are tracked without
+ * being named, unless one says `no_track`.
  */
 
 import type { IpAddress } from "../base/ip.ts";
-import type { SyncGroup, Tracker, Trackers, VrrpConfiguration, VrrpInstance } from "../config/model/vrrp.ts";
+import {
+  NO_INTERFACE,
+  type SyncGroup,
+  type Tracker,
+  type Trackers,
+  type VrrpConfiguration,
+  type VrrpInstance,
+} from "../config/model/vrrp.ts";
 import { allAddresses } from "./garp.ts";
 import type { InterfaceState, ServiceState } from "./host-state.ts";
 import { OWNER_PRIORITY } from "./router-state.ts";
@@ -68,7 +76,7 @@ function linksOf(instance: VrrpInstance, view: HostView): Verdict[] {
       judged(`interface ${name}`, FAULT_WITHOUT, up, says, `: entering FAULT state (interface ${name} down)`),
     );
   };
-  if (!instance.ignoreOwnLink) link(instance.interface);
+  if (!instance.ignoreOwnLink && instance.interface !== NO_INTERFACE) link(instance.interface);
   const family = instance.family === "ipv6" ? "IPv6" : "IPv4";
   const lineWithout = ` entering FAULT state (no ${family} address for interface)`;
   const sourceSays = view.hasSource
@@ -98,13 +106,22 @@ function linksOf(instance: VrrpInstance, view: HostView): Verdict[] {
   return verdicts;
 }
 
-/** Those of its addresses besides its own, which `dont_track_primary` is about. */
-const interfacesNeeded = (instance: VrrpInstance): ReadonlySet<string> =>
-  new Set(
-    allAddresses(instance)
-      .filter((address) => !address.noTrack && address.interface !== instance.interface)
+/** Those of its addresses, routes and rules besides its own, which `dont_track_primary` is about, its macvlan included. */
+function interfacesNeeded(instance: VrrpInstance): ReadonlySet<string> {
+  const own = [instance.interface, ...(instance.ignoreOwnLink ? [instance.vmac?.interface] : [])];
+  const named = [
+    ...allAddresses(instance)
+      .filter(isTracked)
       .map((address) => address.interface),
-  );
+    ...instance.virtualRoutes
+      .filter(isTracked)
+      .flatMap((route) => [route.interface, ...route.nextHops.map((hop) => hop.interface)]),
+    ...instance.virtualRules.filter(isTracked).flatMap((rule) => [rule.incomingInterface, rule.outgoingInterface]),
+  ];
+  return new Set(named.filter((name): name is string => name !== undefined && !own.includes(name)));
+}
+
+const isTracked = ({ noTrack }: { readonly noTrack: boolean }): boolean => !noTrack;
 
 const ownsOrNeeds = (instance: VrrpInstance, name: string): boolean =>
   name === instance.interface || interfacesNeeded(instance).has(name);

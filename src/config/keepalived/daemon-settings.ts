@@ -82,7 +82,7 @@ export class DaemonSettingsReader {
       json_dump_file: path("json"),
       process_names: () => {
         this.#names.vrrp ??= "keepalived_vrrp";
-        this.#names.checker ??= "keepalived_ipvs";
+        this.#names.checker ??= "keepalived_lvs";
         this.#names.bfd ??= "keepalived_bfd";
       },
       process_name: name("parent"),

@@ -12,7 +12,7 @@ import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import type { Instant } from "../../base/time.ts";
 import type { Configuration } from "../../config/model/configuration.ts";
-import type { ScriptCommand, VrrpGlobal } from "../../config/model/vrrp.ts";
+import type { ScriptCommand, VrrpConfiguration, VrrpGlobal } from "../../config/model/vrrp.ts";
 import { monotonicNow } from "../../sys/clock.ts";
 import { readInterfaces } from "../../sys/interfaces.ts";
 import { lookupGroup, lookupUser } from "../../sys/privileges.ts";
@@ -21,6 +21,7 @@ import { renderData, renderParentData } from "../../vrrp/dump/data.ts";
 import type { Dumped, DumpFacts, DumpInterface } from "../../vrrp/dump/facts.ts";
 import { renderJson } from "../../vrrp/dump/json.ts";
 import { countedSince, renderStats } from "../../vrrp/dump/stats.ts";
+import { allAddresses } from "../../vrrp/garp.ts";
 import type { HostSnapshot, InstanceSnapshot } from "../../vrrp/messages.ts";
 import { asctime, type Log } from "../log/log.ts";
 
@@ -77,13 +78,22 @@ export class Dumps {
   }
 
   #dumped(configuration: Configuration, vrrp: HostSnapshot | undefined): Dumped {
-    const nothing: HostSnapshot = { instances: [], groups: [], scripts: [], unknownVrid: 0, malformed: 0 };
+    const nothing: HostSnapshot = {
+      instances: [],
+      groups: [],
+      scripts: [],
+      files: [],
+      processes: [],
+      unknownVrid: 0,
+      malformed: 0,
+    };
     const snapshot = vrrp ?? nothing;
     if (configuration.vrrp === undefined) throw new Error("no VRRP runs");
     return {
       configuration: configuration.vrrp,
+      daemon: configuration.daemon,
       snapshot: { ...snapshot, instances: countedSince(this.#cleared, snapshot.instances) },
-      facts: factsOf(configuration.vrrp.global, this.#options.networkNamespace),
+      facts: factsOf(configuration.vrrp, this.#options.networkNamespace),
     };
   }
 
@@ -142,12 +152,12 @@ function writeAside(path: string, text: string): void {
   }
 }
 
-function factsOf(global: VrrpGlobal, networkNamespace: string | undefined): DumpFacts {
+function factsOf({ global, instances }: VrrpConfiguration, networkNamespace: string | undefined): DumpFacts {
   const offset = Date.now() * 1_000 - monotonicNow();
   return {
     routerId: global.routerId ?? hostname(),
     networkNamespace,
-    interfaces: interfacesNow(),
+    interfaces: interfacesNow(new Set(instances.flatMap(allAddresses).map(({ address }) => address))),
     resolve: (command) => resolveCommand(command, global),
     wall(at: Instant) {
       const microseconds = at + offset;
@@ -159,13 +169,14 @@ function factsOf(global: VrrpGlobal, networkNamespace: string | undefined): Dump
 
 const ARPHRD_LOOPBACK = 772;
 
-const interfacesNow = (): DumpInterface[] =>
+/** @param virtual is not what an interface is known by */
+const interfacesNow = (virtual: ReadonlySet<string>): DumpInterface[] =>
   [...readInterfaces().values()].map(({ name, index, addresses, mac, mtu, flags, hardwareType }) => ({
     name,
     index,
-    ipv4: addresses.find(({ address }) => !address.includes(":"))?.address,
+    ipv4: addresses.find(({ address }) => !address.includes(":") && !virtual.has(address))?.address,
     // The one that adverts leave from, if there is one.
-    ipv6: (addresses.find(({ address }) => address.startsWith("fe80:")) ?? undefined)?.address,
+    ipv6: addresses.find(({ address }) => address.startsWith("fe80:") && !virtual.has(address))?.address,
     mac,
     mtu,
     flags,

@@ -7,15 +7,18 @@
 
 import type { VrrpInstance } from "../../config/model/vrrp.ts";
 import type { InstanceSnapshot } from "../messages.ts";
-import type { Dumped, DumpInterface } from "./facts.ts";
+import type { Dumped } from "./facts.ts";
 import { renderGlobal } from "./global.ts";
 import { renderInstance } from "./instance.ts";
-import { commandText, notifyCommands, ownedCommandText } from "./words.ts";
+import { interfaceLines } from "./interfaces.ts";
+import { routeText, ruleText } from "./routes.ts";
+import { fileLines, groupLines, processLines, scriptLines } from "./trackers.ts";
+import { staticAddressText } from "./words.ts";
 
 export const renderParentData = (dumped: Dumped): string => text(renderGlobal(dumped, true));
 
 export function renderData(dumped: Dumped): string {
-  const { configuration, snapshot, facts } = dumped;
+  const { configuration, snapshot } = dumped;
   const pairs = configuration.instances.flatMap((instance) => {
     const state = snapshot.instances.find(({ name }) => name === instance.name);
     return state === undefined ? [] : [[instance, state] as const];
@@ -23,18 +26,27 @@ export function renderData(dumped: Dumped): string {
   return text([
     ...renderGlobal(dumped, false),
     ...section(
+      "Static Addresses",
+      configuration.statics.addresses.map((one) => `     ${staticAddressText(one)}`),
+    ),
+    ...section(
+      "Static Routes",
+      configuration.statics.routes.map((one) => `     ${routeText(one)}`),
+    ),
+    ...section(
+      "Static Rules",
+      configuration.statics.rules.map((one) => `     ${ruleText(one)}`),
+    ),
+    ...section(
       "VRRP Topology",
       pairs.flatMap(([instance, state]) => renderInstance(dumped, instance, state)),
     ),
     ...section("VRRP Sockpool", sockets(pairs)),
-    ...section("VRRP Sync groups", groups(dumped)),
-    ...section("VRRP Scripts", scripts(dumped)),
-    ...section("VRRP Track files", trackFiles(dumped)),
-    ...section("VRRP Track processes", trackProcesses(dumped)),
-    ...section(
-      "Interfaces",
-      facts.interfaces.flatMap((one) => interfaceLines(one, configuration.instances)),
-    ),
+    ...section("VRRP Sync groups", groupLines(dumped)),
+    ...section("VRRP Scripts", scriptLines(dumped)),
+    ...section("VRRP Track files", fileLines(dumped)),
+    ...section("VRRP Track processes", processLines(dumped)),
+    ...section("Interfaces", interfaceLines(dumped)),
   ]);
 }
 
@@ -64,109 +76,4 @@ function sockets(pairs: readonly (readonly [VrrpInstance, InstanceSnapshot])[]):
     shared.set(key, pool);
   }
   return [...shared.values()].flatMap(({ lines, members }) => [...lines, ...members]);
-}
-
-function groups({ configuration, snapshot, facts }: Dumped): string[] {
-  return configuration.syncGroups.flatMap((group) => {
-    const members = snapshot.instances.filter(({ name }) => group.members.includes(name));
-    const count = (state: string) => members.filter((one) => one.state === state).length;
-    return [
-      ` VRRP Sync Group = ${group.name}, ${snapshot.groups.find(({ name }) => name === group.name)?.state ?? "INIT"}`,
-      `   Num member fault ${count("FAULT")}, num member init ${count("INIT")}`,
-      "   VRRP member instances :",
-      ...group.members.map((name) => `     ${name}`),
-      `   Using smtp notification = ${group.smtpAlert ? "yes" : "no"}`,
-      ...notifyCommands(group.notify).map(
-        ([kind, , command]) => `   ${kind} script = ${ownedCommandText(facts, command)}`,
-      ),
-    ];
-  });
-}
-
-function tracking({ configuration }: Dumped, weightOf: (instance: VrrpInstance) => number | undefined): string[] {
-  const lines = configuration.instances.flatMap((instance) => {
-    const weight = weightOf(instance);
-    return weight === undefined ? [] : [`     ${instance.name}, weight ${weight}`];
-  });
-  return lines.length === 0 ? [] : ["   Tracking instances :", ...lines];
-}
-
-function scripts(dumped: Dumped): string[] {
-  const { configuration, snapshot, facts } = dumped;
-  return configuration.scripts.flatMap((script) => {
-    const { uid, gid } = facts.resolve(script.command);
-    const state = snapshot.scripts.find(({ name }) => name === script.name)?.state ?? "unknown";
-    return [
-      ` VRRP Script = ${script.name}`,
-      `   Command = ${commandText(facts, script.command)}`,
-      `   Interval = ${script.interval / 1_000_000} sec`,
-      `   Timeout = ${script.timeout / 1_000_000} sec`,
-      `   Weight = ${script.weight}${script.reverse ? " reverse" : ""}`,
-      `   Rise = ${script.rise}`,
-      `   Fall = ${script.fall}`,
-      "   Insecure = no",
-      `   Init state = ${script.initFail ? "failed" : "unknown"}`,
-      `   Status = ${{ ok: "GOOD", failed: "BAD", unknown: "INIT" }[state]}`,
-      `   Script uid:gid = ${uid}:${gid}`,
-      "   VRRP instances :",
-      ...tracking(dumped, (instance) => instance.trackScripts.find((one) => one.script === script.name)?.weight),
-    ];
-  });
-}
-
-const trackFiles = (dumped: Dumped): string[] =>
-  dumped.configuration.trackFiles.flatMap((file) => [
-    ` Track file = ${file.name}`,
-    `   File = ${file.file}`,
-    `   Weight = ${file.weight}`,
-    ...tracking(dumped, (instance) => instance.trackFiles.find((one) => one.name === file.name)?.weight),
-  ]);
-
-const trackProcesses = (dumped: Dumped): string[] =>
-  dumped.configuration.trackProcesses.flatMap((one) => [
-    ` VRRP Track process = ${one.name}`,
-    `   Process = ${one.command[0] ?? ""}`,
-    `   Min processes = ${one.quorum}`,
-    `   Weight = ${one.weight}`,
-    `   Terminate delay = ${(one.terminateDelay / 1_000_000).toFixed(6)}s`,
-    `   Fork delay = ${(one.forkDelay / 1_000_000).toFixed(6)}s`,
-    `   Full command = ${one.fullCommand}`,
-    ...tracking(dumped, (instance) => instance.trackProcesses.find((tracked) => tracked.name === one.name)?.weight),
-  ]);
-
-const IFF_UP = 0x1;
-const IFF_BROADCAST = 0x2;
-const IFF_POINTOPOINT = 0x10;
-const IFF_RUNNING = 0x40;
-const IFF_NOARP = 0x80;
-const IFF_MULTICAST = 0x1000;
-
-function interfaceLines(one: DumpInterface, instances: readonly VrrpInstance[]): string[] {
-  const has = (flag: number) => (one.flags & flag) !== 0;
-  const words = [
-    has(IFF_UP) ? "UP" : "DOWN",
-    has(IFF_RUNNING) ? "RUNNING" : "not RUNNING",
-    has(IFF_BROADCAST) ? undefined : "no broadcast",
-    one.loopback ? "loopback" : undefined,
-    has(IFF_POINTOPOINT) ? "point to point" : undefined,
-    has(IFF_NOARP) ? "no arp" : undefined,
-    has(IFF_MULTICAST) ? undefined : "no multicast",
-  ];
-  const follows = instances.flatMap((instance) => {
-    const tracked = instance.trackInterfaces.find((tracker) => tracker.interface === one.name);
-    const own = !instance.ignoreOwnLink && [instance.interface, instance.vmac?.interface].includes(one.name);
-    return tracked === undefined && !own ? [] : [`     ${instance.name}, weight ${tracked?.weight ?? 0}`];
-  });
-  return [
-    ` Name = ${one.name}`,
-    `   index = ${one.index}`,
-    `   IPv4 address = ${one.ipv4 ?? "(none)"}`,
-    `   IPv6 address = ${one.ipv6 ?? "(none)"}`,
-    ...(one.mac === undefined || one.loopback ? [] : [`   MAC = ${one.mac}`, "   MAC broadcast = ff:ff:ff:ff:ff:ff"]),
-    `   State = ${words.filter((word) => word !== undefined).join(", ")}`,
-    `   MTU = ${one.mtu}`,
-    `   HW Type = ${one.loopback ? "LOOPBACK" : "ETHERNET"}`,
-    "   NIC netlink status update",
-    ...(follows.length === 0 ? [] : ["   Tracking VRRP instances :", ...follows]),
-  ];
 }

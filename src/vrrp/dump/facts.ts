@@ -6,8 +6,10 @@
  */
 
 import type { Instant } from "../../base/time.ts";
+import type { DaemonSettings } from "../../config/model/daemon.ts";
 import type { ScriptCommand, VrrpConfiguration } from "../../config/model/vrrp.ts";
 import type { HostSnapshot, InstanceSnapshot } from "../messages.ts";
+import { shownState } from "./words.ts";
 
 export interface DumpInterface {
   readonly name: string;
@@ -35,6 +37,8 @@ export interface DumpFacts {
 
 export interface Dumped {
   readonly configuration: VrrpConfiguration;
+  /** Undefined: keepalived's defaults. */
+  readonly daemon?: DaemonSettings | undefined;
   readonly snapshot: HostSnapshot;
   readonly facts: DumpFacts;
 }
@@ -42,9 +46,9 @@ export interface Dumped {
 /** keepalived's words and, in JSON, its numbers. */
 const STATE_NUMBERS = { INIT: 0, BACKUP: 1, MASTER: 2, FAULT: 3, STOP: 98 } as const;
 
-export const stateNumber = (state: InstanceSnapshot["state"]): number => STATE_NUMBERS[state];
+export const stateNumber = (state: InstanceSnapshot["state"]): number => STATE_NUMBERS[shownState(state)];
 
-/** Where it wants to be: what it is, or, held back by trackers, BACKUP. */
+/** Where it wants to be: what it is, or, before it has begun, BACKUP. */
 export const wantedState = ({ state }: InstanceSnapshot): InstanceSnapshot["state"] =>
   state === "INIT" ? "BACKUP" : state;
 

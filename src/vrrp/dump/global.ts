@@ -6,19 +6,21 @@
  * libnftnl) are left out.
  */
 
+import type { DaemonSettings } from "../../config/model/daemon.ts";
 import type { VrrpConfiguration } from "../../config/model/vrrp.ts";
 import type { Dumped } from "./facts.ts";
 
 const yes = (value: boolean): string => (value ? "true" : "false");
 
 /** The parent's file lacks the line of `default_interface`. */
-export function renderGlobal({ configuration, facts }: Dumped, parent: boolean): string[] {
+export function renderGlobal({ configuration, facts, daemon }: Dumped, parent: boolean): string[] {
   const { global } = configuration;
   const { uid, gid } = facts.resolve({ argv: [], user: global.scriptUser });
   return [
     "------< Global definitions >------",
     ` Network namespace = ${facts.networkNamespace ?? "(default)"}`,
     " Network namespace ipvs = (main namespace)",
+    ...processNames(daemon?.processNames),
     ` Router ID = ${facts.routerId}`,
     " Default smtp_alert = unset",
     " Default smtp_alert_vrrp = unset",
@@ -26,6 +28,7 @@ export function renderGlobal({ configuration, facts }: Dumped, parent: boolean):
     " Checkers log all failures = false",
     " No test config before reload",
     ` Dynamic interfaces = ${yes(global.dynamicInterfaces)}`,
+    ...(global.dynamicInterfaces ? [" Allow interface changes = false"] : []),
     ...(parent ? [] : [" Default interface = eth0"]),
     " Disable local IGMP = no",
     " LVS flush = false",
@@ -42,8 +45,20 @@ export function renderGlobal({ configuration, facts }: Dumped, parent: boolean):
     ` Script security ${global.enableScriptSecurity ? "enabled" : "disabled"}`,
     ` Default script uid:gid ${uid}:${gid}`,
     ...BUFFERS,
+    ` umask = ${octal(daemon?.umask ?? 0o177)}`,
   ];
 }
+
+const octal = (value: number): string => (value === 0 ? "0" : `0${value.toString(8)}`);
+
+/** Only those that the file gives. */
+const processNames = (names: DaemonSettings["processNames"] | undefined): string[] =>
+  [
+    ["", names?.parent],
+    ["VRRP ", names?.vrrp],
+    ["LVS ", names?.checker],
+    ["BFD ", names?.bfd],
+  ].flatMap(([of, name]) => (name === undefined ? [] : [` ${of}${of === "" ? "P" : "p"}rocess name = ${name}`]));
 
 /** The model holds what each instance has; the defaults they came from show in the first one. */
 function defaultsOf({ instances }: VrrpConfiguration): string[] {
@@ -104,5 +119,4 @@ const BUFFERS = [
   " rs_init_notifies = 0",
   " no_checker_emails = 0",
   " rx_bufs_multiples = 3",
-  " umask = 0177",
 ];

@@ -1,11 +1,13 @@
 /** One instance in `/tmp/keepalived.data`: ` VRRP Instance = VI_1` and what stands below it (keepalived 2.2.7). */
 
 import type { Duration } from "../../base/time.ts";
-import type { Tracker, VirtualAddress, VrrpInstance } from "../../config/model/vrrp.ts";
+import type { VirtualAddress, VrrpInstance } from "../../config/model/vrrp.ts";
 import type { InstanceSnapshot } from "../messages.ts";
 import { masterDownInterval } from "../timers.ts";
-import { type Dumped, wantedState } from "./facts.ts";
-import { addressText, notifyCommands, ownedCommandText } from "./words.ts";
+import { type Dumped, masterPriority, wantedState } from "./facts.ts";
+import { routeText, ruleText } from "./routes.ts";
+import { list, trackerLines } from "./trackers.ts";
+import { addressText, notifyCommands, ownedCommandText, promotes, shownState } from "./words.ts";
 
 const whole = (span: Duration): number => Math.round(span / 1_000_000);
 const able = (value: boolean): string => (value ? "enabled" : "disabled");
@@ -14,17 +16,14 @@ const yes = (value: boolean): string => (value ? "yes" : "no");
 export function renderInstance(dumped: Dumped, instance: VrrpInstance, state: InstanceSnapshot): string[] {
   return [
     ...identity(dumped, instance, state),
-    ...sending(instance, state),
+    ...sending(dumped, instance, state),
     ...announcing(instance),
     ...deciding(instance, state),
     ...holding(instance, state),
     ...unicast(instance),
-    ...list("Virtual Routes", instance.virtualRoutes, ({ written }) => written),
-    ...list("Virtual Rules", instance.virtualRules, ({ written }) => written),
-    ...list("Tracked interfaces", instance.trackInterfaces, (one) => `${one.interface} weight ${one.weight}`),
-    ...list("Tracked scripts", instance.trackScripts, (one) => `${one.script} weight ${one.weight}`),
-    ...list("Tracked files", instance.trackFiles, trackerText),
-    ...list("Tracked processes", instance.trackProcesses, trackerText),
+    ...list("Virtual Routes", instance.virtualRoutes, routeText),
+    ...list("Virtual Rules", instance.virtualRules, ruleText),
+    ...trackerLines(instance, "Tracked processes"),
     `   Using smtp notification = ${yes(instance.smtpAlert)}`,
     `   Notify deleted = ${instance.notify.deleted === undefined ? "Fault" : "Deleted"}`,
     ...notifyCommands(instance.notify).map(
@@ -53,24 +52,42 @@ function identity({ facts }: Dumped, instance: VrrpInstance, state: InstanceSnap
     `   VRRP Version = ${version}`,
     ...(state.group === undefined ? [] : [`   Sync group = ${state.group}`]),
     ...(instance.family === "ipv6" ? ["   Using Native IPv6"] : []),
-    `   State = ${state.state}`,
+    `   State = ${shownState(state.state)}`,
+    ...(state.state === "BACKUP" ? master(instance, state) : []),
     ...flags(instance),
     `   Wantstate = ${wantedState(state)}`,
     "   Number of config faults = 0",
     `   Number of interface and track script faults = ${faults}`,
     `   Number of track scripts init = ${state.state === "INIT" ? state.faults.length : 0}`,
     moment("Last transition", state.since),
-    ...(state.deadline === undefined ? [] : [moment("Read timeout", state.deadline)]),
+    state.deadline === undefined ? "   Read timeout = DISABLED" : moment("Read timeout", state.deadline),
     `   Master down timer = ${down} usecs`,
   ];
 }
 
-function flags({ unicastPeers, vmac }: VrrpInstance): string[] {
-  if (unicastPeers !== undefined) return ["   Flags:", "     Using unicast"];
-  return vmac === undefined ? ["   Flags: none"] : ["   Flags:"];
+function master({ version }: VrrpInstance, state: InstanceSnapshot): string[] {
+  const seconds = (state.masterAdvertInterval / 1_000_000).toFixed(2);
+  return [
+    `   Master router = ${state.lastAdvert?.from ?? "0.0.0.0"}`,
+    `   Master priority = ${masterPriority(state)}`,
+    ...(version === 3 ? [`   Master advert int = ${seconds} sec`] : []),
+  ];
 }
 
-function sending(instance: VrrpInstance, { source }: InstanceSnapshot): string[] {
+/** Unicast is the only flag with a name; the others leave the list empty. */
+function flags(instance: VrrpInstance): string[] {
+  if (instance.unicastPeers !== undefined) return ["   Flags:", "     Using unicast"];
+  const some =
+    instance.vmac !== undefined ||
+    instance.nopreempt ||
+    instance.trackSourceAddress ||
+    instance.skipCheckAdvAddr ||
+    instance.promoteSecondaries ||
+    instance.ignoreOwnLink;
+  return [some ? "   Flags:" : "   Flags: none"];
+}
+
+function sending({ facts }: Dumped, instance: VrrpInstance, { source }: InstanceSnapshot): string[] {
   const { vmac, sourceAddress, unicastPeers } = instance;
   const from = sourceAddress ?? source;
   const device =
@@ -78,16 +95,24 @@ function sending(instance: VrrpInstance, { source }: InstanceSnapshot): string[]
       ? [`   Interface = ${instance.interface}`]
       : [
           `   Use VMAC, i/f name ${vmac.interface}, is_up = true, xmit_base = ${vmac.transmitOnBase}`,
-          `   Interface = ${vmac.interface}, vmac on ${instance.interface}`,
+          `   Interface = ${vmac.interface}, vmac on ${instance.interface}${vmac.transmitOnBase ? ", xmit base i/f" : ""}`,
         ];
+  const index = facts.interfaces.find(({ name }) => name === sendingOn(instance))?.index;
+  const on = instance.family === "ipv6" && index !== undefined ? `, ifindex ${index}` : "";
   return [
     ...device,
+    ...(instance.ignoreOwnLink ? ["   VRRP interface tracking disabled"] : []),
+    ...(instance.skipCheckAdvAddr ? ["   Skip checking advert IP addresses"] : []),
+    ...(instance.strict ? ["   Enforcing strict VRRP compliance"] : []),
     ...(from === undefined
       ? []
       : [`   Using src_ip = ${from}${sourceAddress === undefined ? "" : " (from configuration)"}`]),
-    ...(unicastPeers === undefined ? [`   Multicast address ${instance.multicastGroup}`] : []),
+    ...(unicastPeers === undefined ? [`   Multicast address ${instance.multicastGroup}${on}`] : []),
   ];
 }
+
+const sendingOn = ({ vmac, interface: base }: VrrpInstance): string =>
+  vmac === undefined || vmac.transmitOnBase ? base : vmac.interface;
 
 function announcing(instance: VrrpInstance): string[] {
   const { garp } = instance;
@@ -113,12 +138,17 @@ function deciding(instance: VrrpInstance, state: InstanceSnapshot): string[] {
     `   Effective priority = ${state.effectivePriority}`,
     `   Total priority = ${state.effectivePriority}`,
     `   Advert interval = ${interval}`,
+    ...(version === 3 && state.state === "BACKUP"
+      ? [`   Master advert interval = ${state.masterAdvertInterval / 1_000} milli-sec`]
+      : []),
     `   Accept = ${able(instance.accept)}`,
     `   Preempt = ${able(!instance.nopreempt)}`,
     ...(preemptDelay > 0 ? [`   Preempt delay = ${preemptDelay / 1_000_000} secs`] : []),
-    `   Promote_secondaries = ${able(instance.promoteSecondaries)}`,
+    `   Promote_secondaries = ${able(promotes(instance))}`,
     ...(instance.authPass === undefined
-      ? []
+      ? version === 2
+        ? ["   Authentication type = none"]
+        : []
       : ["   Authentication type = SIMPLE_PASSWORD", `   Password = ${instance.authPass}`]),
   ];
 }
@@ -146,9 +176,3 @@ function unicast({
     `   Unicast checksum compatibility = ${yes(checksumWithoutPseudoHeader)}`,
   ];
 }
-
-const trackerText = ({ name, weight, reverse }: Tracker): string =>
-  `${name}, weight ${weight}${reverse ? " reverse" : ""}`;
-
-const list = <T>(title: string, items: readonly T[], show: (item: T) => string): string[] =>
-  items.length === 0 ? [] : [`   ${title} :`, ...items.map((item) => `     ${show(item)}`)];

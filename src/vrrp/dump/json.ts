@@ -10,7 +10,8 @@ import type { VrrpInstance } from "../../config/model/vrrp.ts";
 import type { CounterName } from "../counters.ts";
 import type { InstanceSnapshot } from "../messages.ts";
 import { type Dumped, masterPriority, stateNumber, wantedState } from "./facts.ts";
-import { addressText, commandText, notifyCommands } from "./words.ts";
+import { routeText, ruleText } from "./routes.ts";
+import { addressText, commandText, notifyCommands, promotes } from "./words.ts";
 
 export const MASKED_PASSWORD = "********";
 
@@ -71,7 +72,7 @@ function dataOf({ facts, configuration }: Dumped, instance: VrrpInstance, state:
     base_priority: instance.priority,
     effective_priority: state.effectivePriority,
     vipset: state.holdsAddresses,
-    promote_secondaries: instance.promoteSecondaries,
+    promote_secondaries: promotes(instance),
     adver_int: inSeconds(instance.advertInterval),
     master_adver_int: inSeconds(state.masterAdvertInterval),
     accept: Number(instance.accept),
@@ -85,14 +86,8 @@ function dataOf({ facts, configuration }: Dumped, instance: VrrpInstance, state:
     ...Object.fromEntries(commands),
     ...filled("vips", addresses(instance.virtualAddresses)),
     ...filled("evips", addresses(instance.excludedAddresses)),
-    ...filled(
-      "vroutes",
-      instance.virtualRoutes.map(({ written }) => written),
-    ),
-    ...filled(
-      "vrules",
-      instance.virtualRules.map(({ written }) => written),
-    ),
+    ...filled("vroutes", instance.virtualRoutes.map(routeText)),
+    ...filled("vrules", instance.virtualRules.map(ruleText)),
     ...filled(
       "track_ifp",
       instance.trackInterfaces.map((one) => one.interface),

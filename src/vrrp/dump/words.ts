@@ -2,21 +2,34 @@
 
 import { isIpv4 } from "../../base/ip.ts";
 import type { NotifyScripts, ScriptCommand, VirtualAddress, VrrpInstance } from "../../config/model/vrrp.ts";
+import type { StateName } from "../messages.ts";
 import type { DumpFacts } from "./facts.ts";
+
+/** What has not begun for want of the first results of its scripts is in FAULT for keepalived. */
+export const shownState = (state: StateName): StateName => (state === "INIT" ? "FAULT" : state);
 
 /** `10.9.0.100/24 dev eth0 scope global set`; a host's own prefix length is left out. */
 export function addressText(instance: VrrpInstance, address: VirtualAddress, set: boolean): string {
-  const ipv4 = isIpv4(address.address);
-  const prefix = address.prefixLength === (ipv4 ? 32 : 128) ? "" : `/${address.prefixLength}`;
   const onVmac = instance.vmac !== undefined && address.interface === instance.vmac.interface;
+  return textOf(address, onVmac ? `${address.interface}@${instance.interface}` : address.interface, set);
+}
+
+/** Static addresses are set when the daemon runs. */
+export const staticAddressText = (address: VirtualAddress): string => textOf(address, address.interface, true);
+
+function textOf(address: VirtualAddress, device: string, set: boolean): string {
+  const ipv4 = isIpv4(address.address);
+  const bits = (one: VirtualAddress["address"]) => (isIpv4(one) ? 32 : 128);
+  const prefix = address.prefixLength === bits(address.address) ? "" : `/${address.prefixLength}`;
   const words = [
     `${address.address}${prefix}`,
     address.broadcast === undefined ? undefined : `brd ${address.broadcast}`,
-    address.peer === undefined ? undefined : `peer ${address.peer}`,
-    `dev ${address.interface}${onVmac ? `@${instance.interface}` : ""}`,
+    `dev ${device}`,
     `scope ${address.scope}`,
     address.label === undefined ? undefined : `label ${address.label}`,
+    address.peer === undefined ? undefined : `peer ${address.peer}/${bits(address.peer)}`,
     ...address.flags,
+    address.noTrack ? "no_track" : undefined,
     ipv4 ? undefined : preferred(address.preferredLifetime),
     set ? "set" : undefined,
   ];
@@ -55,3 +68,7 @@ export function notifyCommands(notify: NotifyScripts): [kind: string, key: strin
     command === undefined || command === "say-deleted" ? [] : [[kind, key, command] as [string, string, ScriptCommand]],
   );
 }
+
+/** A macvlan of our own always does; keepalived then ignores the keyword. */
+export const promotes = ({ promoteSecondaries, vmac }: VrrpInstance): boolean =>
+  promoteSecondaries && vmac === undefined;
