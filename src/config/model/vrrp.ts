@@ -199,11 +199,14 @@ export interface NotifyScripts {
   readonly masterRxLowerPri: ScriptCommand | undefined;
 }
 
+/** Of a unicast instance without `interface`: adverts leave as the kernel routes them and may come in anywhere. */
+export const NO_INTERFACE = "";
+
 export interface VrrpInstance extends Trackers {
   readonly name: string;
   /** `state MASTER|BACKUP`: a wish, see reference of `state`. */
   readonly state: "MASTER" | "BACKUP";
-  /** Where peers and its link are. */
+  /** Where peers and its link are; `NO_INTERFACE` for unicast by the routing table. */
   readonly interface: string;
   /** A macvlan of our own that carries the RFC's MAC address, the adverts and the addresses. */
   readonly vmac: VirtualMac | undefined;
