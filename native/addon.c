@@ -30,8 +30,8 @@ static bool add_functions(napi_env env, napi_value exports, const struct functio
 
 NAPI_MODULE_INIT() {
   const struct function *const tables[] = {own_functions, socket_functions, watch_functions, process_functions,
-                                           pidfd_functions, signal_functions, namespace_functions,
-                                           file_system_functions, bpf_map_functions,
+                                           pidfd_functions, signal_functions, timer_functions,
+                                           namespace_functions, file_system_functions, bpf_map_functions,
                                            bpf_program_functions, bpf_object_functions};
   for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
     if (!add_functions(env, exports, tables[i])) return NULL;

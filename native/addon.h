@@ -66,6 +66,7 @@ extern const struct function watch_functions[];
 extern const struct function process_functions[];
 extern const struct function pidfd_functions[];
 extern const struct function signal_functions[];
+extern const struct function timer_functions[];
 extern const struct function namespace_functions[];
 extern const struct function file_system_functions[];
 extern const struct function bpf_map_functions[];

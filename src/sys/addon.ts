@@ -151,6 +151,10 @@ export interface NativeAddon extends NativeBpf {
   setParentDeathSignal(signal: number): void;
   /** Readable when the process has ended: pidfd_open(2), Linux 5.3. */
   pidfdOpen(pid: number): Descriptor;
+  /** Readable when its time has come; of CLOCK_MONOTONIC. */
+  timerfdCreate(): Descriptor;
+  /** 0 and 0: never. */
+  timerfdSet(fd: Descriptor, seconds: number, nanoseconds: number): void;
 
   setns(fd: Descriptor, type: number): void;
   unshare(flags: number): void;

@@ -5,9 +5,10 @@
  * Decides nothing: who is master and what follows from it is `vrrp/`'s. One input is handled to its end before the next.
  */
 
-import { between, inMilliseconds, milliseconds } from "../../base/time.ts";
+import { between, type Instant, milliseconds } from "../../base/time.ts";
 import type { VrrpConfiguration } from "../../config/model/vrrp.ts";
 import { monotonicNow } from "../../sys/clock.ts";
+import { PreciseTimer } from "../../sys/precise-timer.ts";
 import {
   DEFAULT_HOST_PARAMETERS,
   type HostState,
@@ -28,13 +29,10 @@ import { Telling } from "./telling.ts";
 import { ScriptChecks } from "./trackers/script-checks.ts";
 
 /**
- * A timer that is later than the usual granularity waits for what has come in: libuv runs timers before it looks at sockets,
- * and a backup that did not get the processor for a while must not miss adverts that lie in its socket.
+ * A timer that is later than that waits for what has come in: a backup that did not get the processor for a while must not
+ * miss adverts that lie in its socket, which may come after the timer.
  */
 const LATE_FOR_PACKETS = milliseconds(2);
-
-/** setTimeout takes no more. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Scripts that still run so long after the order to stop are asked to end. The process that waits for this one gives it
@@ -67,7 +65,9 @@ export class VrrpDriver {
   /** The machine has let go of everything and the notify scripts have ended. */
   readonly stopped: Promise<void>;
   #state: HostState;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #timer = new PreciseTimer(() => this.#expired());
+  /** What the timer is set to. */
+  #deadline: Instant | undefined;
   #patience: NodeJS.Timeout | undefined;
   #busy = false;
   #done: () => void = () => undefined;
@@ -143,19 +143,18 @@ export class VrrpDriver {
   }
 
   #arm(): void {
-    clearTimeout(this.#timer);
     const deadline = nextDeadline(this.#state);
-    if (deadline === undefined) return;
-    const wait = Math.max(0, Math.ceil(inMilliseconds(between(monotonicNow(), deadline))));
-    this.#timer = setTimeout(
-      () => {
-        const late = between(deadline, monotonicNow());
-        this.#lateness.eventLoop.add(late, Date.now());
-        if (late < LATE_FOR_PACKETS) this.handle({ type: "timer" });
-        else setImmediate(() => this.handle({ type: "timer" }));
-      },
-      Math.min(wait, LONGEST_TIMER_MS),
-    );
+    this.#deadline = deadline;
+    if (deadline === undefined) this.#timer.clear();
+    else this.#timer.set(deadline);
+  }
+
+  #expired(): void {
+    if (this.#deadline === undefined) return;
+    const late = between(this.#deadline, monotonicNow());
+    this.#lateness.eventLoop.add(late, Date.now());
+    if (late < LATE_FOR_PACKETS) this.handle({ type: "timer" });
+    else setImmediate(() => this.handle({ type: "timer" }));
   }
 
   async #told(): Promise<void> {
@@ -237,7 +236,7 @@ export class VrrpDriver {
         if (output.level === "info" || this.#detail) this.#log.write("info", output.line);
         break;
       case "stopped":
-        clearTimeout(this.#timer);
+        this.#timer.close();
         void this.#told().then(this.#done);
         break;
       default:
