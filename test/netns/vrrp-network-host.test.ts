@@ -247,6 +247,21 @@ test("a new hardware address is announced for the VIPs at once", async () => {
   });
 });
 
+test("a macvlan that somebody removes is made again, as by keepalived, and not when the router stops", async () => {
+  await using lan = await AgentLan.start();
+  const vmac = { interface: "vrrp.9", mac: undefined, transmitOnBase: false };
+  const virtualAddresses = [vip(VIP, { interface: "vrrp.9" })];
+  const ours = await lan.agent(lan.a, configuration([fast({ virtualRouterId: 9, vmac, virtualAddresses })]));
+  for (let n = 0; n < 3; n++) {
+    await until("the VIP", async () => /10\.9\.0\.50\/24 .*vrrp\.9$/m.test(await lan.a.run("ip", "addr")));
+    await lan.a.run("ip", "link", "del", "vrrp.9");
+    await until("it is made again", () => ours.program.output.match(/Success creating/g)?.length === n + 2);
+  }
+  await ours.stop();
+  assert.doesNotMatch(await lan.a.run("ip", "link"), /vrrp\.9/);
+  assert.doesNotMatch(ours.program.output, /cannot make/);
+});
+
 test("a macvlan is made again when its base comes back", async () => {
   await using lan = await AgentLan.start();
   const far = await lan.network.node("far");

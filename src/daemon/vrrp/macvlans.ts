@@ -28,6 +28,9 @@ export interface MacvlansOptions {
 
 const ALIAS = "evenkeel";
 
+/** Time for a base that goes away itself to be gone; and whoever removes it again and again does not keep us busy. */
+const MADE_AGAIN_AFTER_MS = 100;
+
 /** Of the base: what is on the macvlan is answered for and asked with there alone. */
 const BASE_SETTINGS = { arp_ignore: "1", arp_filter: "1", arp_announce: "2" } as const;
 
@@ -41,6 +44,7 @@ export class Macvlans {
   /** Those of this process, and of no other that may share the network with it. */
   readonly #group = randomInt(2 ** 16, 2 ** 31);
   #instances: readonly VrrpInstance[] = [];
+  #again: NodeJS.Timeout | undefined;
 
   constructor(options: MacvlansOptions) {
     this.#options = options;
@@ -67,12 +71,19 @@ export class Macvlans {
     for (const instance of this.#instances) if (instance.interface === name) this.#ensure(instance);
   }
 
-  /** With its base, by whoever; not when it was just made again under the same name. */
+  /** By whoever, also with its base; not when it was just made again under the same name. Alone, it is made again soon. */
   vanished(name: string): void {
-    if (this.#options.interfaceNamed(name) === undefined) this.#made.delete(name);
+    if (this.#options.interfaceNamed(name) !== undefined || !this.#made.delete(name)) return;
+    this.#again ??= setTimeout(() => {
+      this.#again = undefined;
+      for (const instance of this.#instances)
+        if (!this.#made.has(instance.vmac?.interface ?? "")) this.#ensure(instance);
+    }, MADE_AGAIN_AFTER_MS).unref();
   }
 
   close(): void {
+    clearTimeout(this.#again);
+    this.#instances = [];
     const made = [...this.#made];
     if (made.length === 0) return;
     const { netlink, log, complaints } = this.#options;
