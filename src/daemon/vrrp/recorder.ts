@@ -6,7 +6,7 @@
  * and no more. It holds passwords and packets as they are, so only its owner may read it.
  */
 
-import { closeSync, openSync, renameSync, write, writeSync } from "node:fs";
+import { closeSync, lstatSync, openSync, renameSync, write, writeSync } from "node:fs";
 import type { Instant } from "../../base/time.ts";
 import type { HostParameters, HostState } from "../../vrrp/host.ts";
 import type { Input, Output } from "../../vrrp/messages.ts";
@@ -123,17 +123,19 @@ export class Recorder {
 
   #open(): void {
     const { file } = this.#options;
-    try {
-      renameSync(file, `${file}.1`);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    }
+    const before = lstatSync(file, { throwIfNoEntry: false });
+    if (before?.isFile() === false) throw new Error(`${file} is no ordinary file`);
+    if (before !== undefined) renameSync(file, `${file}.1`);
     this.#fd = openSync(file, "wx", 0o600);
     this.#written = 0;
   }
 
   #fail(error: unknown): void {
+    try {
+      if (this.#fd !== undefined) closeSync(this.#fd);
+    } catch {}
     this.#fd = undefined;
+    this.#busy = false;
     this.#lines = [];
     const why = error instanceof Error ? error.message : String(error);
     this.#options.log.write("err", `${this.#options.file}: recording has ended: ${why}`);

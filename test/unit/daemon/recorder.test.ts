@@ -1,7 +1,19 @@
 /** What the recorder leaves on disk: readable by its owner alone, replayable, bounded. */
 
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -136,4 +148,41 @@ test("a recording that cannot be begun says why", () => {
       }),
     /ENOENT/,
   );
+});
+
+/** Its descriptor, as a full disk would be: no write to it succeeds. */
+function breakFile(file: string): void {
+  const linkOf = (fd: string) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`);
+    } catch {
+      return undefined;
+    }
+  };
+  const fd = readdirSync("/proc/self/fd").find((one) => linkOf(one) === file);
+  assert.ok(fd !== undefined);
+  closeSync(Number(fd));
+}
+
+test("a recording that cannot go on says so once, and does not keep the process from ending", async () => {
+  using run = new Recorded();
+  const recorder = run.open();
+  run.start(recorder);
+  breakFile(run.file);
+  await until("it is noticed", () => run.said.length === 2);
+  assert.match(run.said[1] ?? "", /vrrp\.rec: recording has ended: EBADF/);
+  run.timers(recorder, 10);
+  await recorder.close();
+  assert.equal(run.said.length, 2);
+});
+
+test("only a recording of before makes room for a new one: no folder, device or link is renamed", () => {
+  using run = new Recorded();
+  const cases: readonly (() => void)[] = [() => mkdirSync(run.file), () => symlinkSync("/dev/null", run.file)];
+  for (const make of cases) {
+    make();
+    assert.throws(() => run.open(), /vrrp\.rec is no ordinary file/);
+    assert.equal(existsSync(`${run.file}.1`), false);
+    rmSync(run.file, { recursive: true });
+  }
 });
