@@ -88,6 +88,15 @@ test("garbage, half a line and an unknown command are answered or let go, and a 
   assert.equal(half.text(), "");
 });
 
+test("who asks for a dry run in a way that is not understood gets no reload", async (t) => {
+  const { daemon } = await start(t);
+  const client = talk(t, daemon.socket);
+  for (const dryRun of ["1", '"true"', "{}", "null"]) client.socket.write(`{"command":"reload","dryRun":${dryRun}}\n`);
+  await until("four answers", () => client.text().split("\n").length === 5);
+  const refusal = '{"ok":false,"error":"dryRun is true or false"}';
+  assert.deepEqual(client.text().trim().split("\n"), [refusal, refusal, refusal, refusal]);
+});
+
 test("a client that closes its half after the request gets its answer", async (t) => {
   const { daemon } = await start(t);
   const client = talk(t, daemon.socket);

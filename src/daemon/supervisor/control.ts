@@ -115,7 +115,11 @@ export class ControlServer {
         break;
       case "reload": {
         const { reload, planReload } = this.#commands;
-        await send(socket, await answerOf(request.dryRun === true ? planReload() : reload()));
+        // What asks for a dry run in another way must not get a reload.
+        const isDry = request.dryRun === undefined ? false : request.dryRun;
+        const unclear = "dryRun is true or false";
+        const work = typeof isDry !== "boolean" ? Promise.reject(new Error(unclear)) : isDry ? planReload() : reload();
+        await send(socket, await answerOf(work));
         break;
       }
       case "drain":
