@@ -101,14 +101,12 @@ serveSupervisor(
       observer?.close();
       links.close();
       await reloaded;
-      if (keepAddresses === true) {
-        await network?.renewed();
-        return leaveAddresses();
-      }
+      if (keepAddresses === true) return leaveAddresses();
       await driver?.stop();
       await network?.close();
       await recorder?.close();
     },
+    passesSignals: true,
     snapshot: () => (driver === undefined ? undefined : { ...driver.snapshot(), findings: observer?.report() ?? [] }),
   },
   log,

@@ -10,10 +10,9 @@ import { type IpAddress, type Ipv4Address, type Ipv6Address, isIpv4, isIpv6 } fr
 import type { MacAddress } from "../../base/mac.ts";
 import type { Duration } from "../../base/time.ts";
 import type { VirtualRoute, VirtualRule } from "../../config/model/route.ts";
-import type { VirtualAddress, VrrpConfiguration } from "../../config/model/vrrp.ts";
-import { addon, SystemError } from "../../sys/addon.ts";
-import { type AddressAssignment, putAddress, putAddressInBackground, removeAddress } from "../../sys/addresses.ts";
-import { BackgroundNetlink } from "../../sys/background-netlink.ts";
+import { NO_INTERFACE, type VirtualAddress, type VrrpConfiguration } from "../../config/model/vrrp.ts";
+import { addon } from "../../sys/addon.ts";
+import { putAddress, removeAddress } from "../../sys/addresses.ts";
 import { type InterfaceEvent, Interfaces, type NetworkInterface } from "../../sys/interfaces.ts";
 import { Netlink } from "../../sys/netlink.ts";
 import { openPacketSocket, type PacketSocket } from "../../sys/packet-socket.ts";
@@ -33,6 +32,7 @@ import { removeLeftovers } from "./leftovers.ts";
 import { Macvlans } from "./macvlans.ts";
 import { othersHere, showOurselves } from "./others-here.ts";
 import { hintAbout, programOfPort } from "./remover.ts";
+import { Renewals } from "./renewals.ts";
 import { SavedSettings } from "./saved-settings.ts";
 import { StaticThings } from "./statics.ts";
 
@@ -47,7 +47,6 @@ export class HostNetwork {
   readonly #handle: (input: Input) => void;
   readonly #complaints: Complaints;
   readonly #netlink = new Netlink();
-  readonly #background = new BackgroundNetlink();
   readonly #frames: PacketSocket = openPacketSocket();
   readonly #self = showOurselves();
   readonly #interfaces: Interfaces;
@@ -61,8 +60,9 @@ export class HostNetwork {
   readonly #told = new Map<string, Told>();
   /** Virtual addresses that are ours now, by interface and address. */
   readonly #held = new Map<string, VirtualAddress>();
-  /** Under way, by interface and address. */
-  readonly #renewals = new Map<string, Promise<void>>();
+  readonly #renewals: Renewals;
+  /** Looked up for every address every second. An interface with other addresses is another object. */
+  readonly #addresses = new WeakMap<NetworkInterface, ReadonlySet<IpAddress>>();
   readonly #hinted = new Set<string>();
   #names: ReadonlySet<string>;
   #configuration: VrrpConfiguration;
@@ -78,6 +78,12 @@ export class HostNetwork {
     this.#interfaces = new Interfaces({
       onChange: (event) => this.#changed(event),
       onError: (error) => this.#complaints.say("netlink", error.message),
+    });
+    this.#renewals = new Renewals({
+      complaints: this.#complaints,
+      isHeld: (address) => this.#held.has(heldKey(address)),
+      outlived: (address) => this.dropAddress(address),
+      portKnown: (port) => this.#complaints.try("overlook renewals", () => this.#interfaces.overlookRenewalsBy(port)),
     });
     const interfaceNamed = (name: string) => this.#interfaces.byName(name);
     const indexOf = (name: string) => interfaceNamed(name)?.index;
@@ -97,6 +103,7 @@ export class HostNetwork {
     this.#statics.apply(configuration.statics);
     this.#routes.watch(configuration);
     this.#adverts.prepare(configuration);
+    this.#adverts.listenAnywhere();
     for (const name of this.#names) {
       const found = this.#interfaces.byName(name);
       this.#told.set(name, { up: found?.up ?? false, addresses: found === undefined ? [] : usableOf(found) });
@@ -152,6 +159,7 @@ export class HostNetwork {
     this.#statics.apply(configuration.statics);
     this.#routes.watch(configuration);
     this.#adverts.prepare(configuration);
+    this.#adverts.listenAnywhere();
     for (const name of this.#names) {
       if (!this.#told.has(name)) this.#told.set(name, { up: false, addresses: [] });
       const found = this.#interfaces.byName(name);
@@ -168,7 +176,7 @@ export class HostNetwork {
   /** A whole IP packet, to a multicast group or, by the routing table, to a unicast peer. */
   sendAdvert(interfaceName: string, destination: IpAddress, packet: Uint8Array): void {
     // Nobody would hear it; the kernel refuses or drops it.
-    if (this.#told.get(interfaceName)?.up !== true) return;
+    if (interfaceName !== NO_INTERFACE && this.#told.get(interfaceName)?.up !== true) return;
     this.#adverts.send(interfaceName, destination, packet);
   }
 
@@ -185,38 +193,25 @@ export class HostNetwork {
     );
   }
 
-  /**
-   * Lengthens the life of one that is held, without waiting for it: a master that sends adverts every 10 ms must not stand
-   * still while others change the kernel's network.
-   */
+  /** Lengthens the life of one that is held, without waiting for it. */
   renewAddress(address: VirtualAddress, lifetime: Duration): void {
-    const key = heldKey(address);
     const found = this.#interfaces.byName(address.interface);
-    if (found === undefined || !found.addresses.some((one) => one.address === address.address)) {
-      this.holdAddress(address, lifetime);
-      return;
-    }
-    if (this.#renewals.has(key)) return;
-    const renewal = this.#renew(address, virtualAssignment(address, found.index, lifetime)).finally(() => {
-      this.#renewals.delete(key);
-      // It was let go meanwhile, and the renewal may have come after that.
-      if (!this.#held.has(key)) this.dropAddress(address);
-    });
-    this.#renewals.set(key, renewal);
-  }
-
-  async #renew({ address }: VirtualAddress, assignment: AddressAssignment): Promise<void> {
-    try {
-      await putAddressInBackground(this.#background, assignment);
-    } catch (error) {
-      if (!(error instanceof SystemError)) throw error;
-      this.#complaints.say(`hold ${address} ${error.code}`, error.message);
-    }
+    if (found !== undefined && this.#has(found, address.address)) this.#renewals.renew(address, found.index, lifetime);
+    else this.holdAddress(address, lifetime);
   }
 
   /** No renewal is under way. */
   async renewed(): Promise<void> {
-    await Promise.all(this.#renewals.values());
+    await this.#renewals.idle();
+  }
+
+  #has(found: NetworkInterface, address: IpAddress): boolean {
+    let addresses = this.#addresses.get(found);
+    if (addresses === undefined) {
+      addresses = new Set(found.addresses.map((one) => one.address));
+      this.#addresses.set(found, addresses);
+    }
+    return addresses.has(address);
   }
 
   dropAddress(address: VirtualAddress): void {
@@ -262,8 +257,7 @@ export class HostNetwork {
 
   /** Takes away all that is there besides the machine's addresses, routes and rules. */
   async close(): Promise<void> {
-    await this.renewed();
-    await this.#background.close();
+    await this.#renewals.close();
     this.#adverts.close();
     this.#routes.close();
     this.#interfaces.close();
@@ -378,9 +372,8 @@ function namesIn(configuration: VrrpConfiguration): Set<string> {
   const tracked = [...instances, ...syncGroups].flatMap((one) => one.trackInterfaces);
   const addresses = instances.flatMap((one) => [...one.virtualAddresses, ...one.excludedAddresses]);
   const macvlans = instances.flatMap(({ vmac }) => vmac ?? []);
-  return new Set(
-    [...instances, ...macvlans, ...tracked, ...addresses, ...statics.addresses].map((one) => one.interface),
-  );
+  const all = [...instances, ...macvlans, ...tracked, ...addresses, ...statics.addresses];
+  return new Set(all.map((one) => one.interface).filter((name) => name !== NO_INTERFACE));
 }
 
 const heldKey = ({ address, interface: name }: Pick<VirtualAddress, "address" | "interface">): string =>
