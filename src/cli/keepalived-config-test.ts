@@ -5,7 +5,7 @@
  */
 
 import type { Loaded } from "../config/load.ts";
-import type { VrrpConfiguration } from "../config/model/vrrp.ts";
+import { NO_INTERFACE, type VrrpConfiguration } from "../config/model/vrrp.ts";
 import type { Diagnostic } from "../config/text/diagnostic.ts";
 import { readInterfaces } from "../sys/interfaces.ts";
 
@@ -53,5 +53,5 @@ function notifiesInsecurely(vrrp: VrrpConfiguration | undefined): boolean {
 
 const missingInterfaces = ({ configuration }: Loaded, exists: (name: string) => boolean): string[] =>
   (configuration.vrrp?.instances ?? [])
-    .filter((instance) => !exists(instance.interface))
+    .filter((instance) => instance.interface !== NO_INTERFACE && !exists(instance.interface))
     .map(({ name, interface: device }) => `WARNING - interface ${device} for vrrp_instance ${name} doesn't exist`);

@@ -12,7 +12,7 @@ import { inetSockaddr, multicastRequest } from "./sockaddr.ts";
 export interface RawSocketOptions {
   /** IP protocol number received, 1..254: 112 for VRRP, 1 for ICMP. */
   readonly protocol: number;
-  /** Bound to it (SO_BINDTODEVICE); multicast leaves by it. */
+  /** Bound to it (SO_BINDTODEVICE); multicast leaves by it. Index 0 and an empty name: to none, the kernel routes. */
   readonly interface: { readonly index: number; readonly name: string };
   /** Joined on the interface by index, which works without an address there. */
   readonly multicastGroup?: Ipv4Address | undefined;

@@ -1,5 +1,6 @@
 /** Finds the virtual router that a packet is for, and lets it be judged there. */
 
+import { NO_INTERFACE } from "../config/model/vrrp.ts";
 import { indexOf, routerKey } from "./configuration-index.ts";
 import type { Draft } from "./host-state.ts";
 import { interfaceNamed } from "./host-state.ts";
@@ -21,6 +22,8 @@ export function onPacket(step: Step, draft: Draft, name: string, digits: string)
   const isOwn = (at: string) => interfaceNamed(draft, at).addresses.includes(source);
   if (isOwn(name) || (found !== undefined && isOwn(found.interface))) return;
   if (found === undefined) {
+    // What comes by the routing table is seen by the sockets of interfaces too, and the other way round.
+    if (name === NO_INTERFACE || candidates?.some((instance) => instance.interface === NO_INTERFACE)) return;
     draft.unknownVrid += 1;
     if (draft.configuration.global.logUnknownVrids) {
       log(step, `Unknown VRID(${virtualRouterId}) received on interface(${name}) from ${source}. ignoring...`);

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Ipv6Address } from "../../src/base/ip.ts";
 import { seconds } from "../../src/base/time.ts";
-import type { VrrpInstance } from "../../src/config/model/vrrp.ts";
+import { NO_INTERFACE, type VrrpInstance } from "../../src/config/model/vrrp.ts";
 import { readInterfaces } from "../../src/sys/interfaces.ts";
 import { type Frame, openPacketSocket } from "../../src/sys/packet-socket.ts";
 import { decodeIpv4 } from "../../src/wire/ipv4.ts";
@@ -105,6 +105,29 @@ test("unicast peers hear each other, several virtual routers share one socket, a
   await ours.stop();
   await peer.sees(/Entering MASTER STATE/);
   assert.ok(!frames.some((frame) => destinationOf(frame) === "01005e000012"));
+});
+
+test("a unicast router without interface finds its peer by the routing table, and adverts that come by any interface", async () => {
+  await using lan = await AgentLan.start();
+  // The source address is on no LAN: adverts cannot come in by an interface that has it.
+  await lan.a.run("ip", "addr", "add", "10.7.0.1/32", "dev", "lo");
+  await lan.b.run("ip", "route", "add", "10.7.0.1", "via", "10.9.0.1", "dev", "eth0");
+  const unicastPeers = [{ address: addressOf("10.9.0.2"), minTtl: 0, maxTtl: 255 }];
+  const routed = { unicastPeers, interface: NO_INTERFACE, sourceAddress: addressOf("10.7.0.1"), priority: 200 };
+  const ours = await lan.agent(lan.a, configuration([instance(routed)]));
+  await ours.becomes("MASTER");
+  await until("the VIP", () => has(lan.a, "10.9.0.50"));
+  const theirs = (priority: number) =>
+    conf(`  priority ${priority}\n  unicast_peer {\n    10.7.0.1\n  }\n  virtual_ipaddress {\n    10.9.0.50/24\n  }`);
+  const lower = lan.keepalived(lan.b, theirs(100));
+  await lower.sees(/Entering BACKUP STATE/);
+  await ours.stop();
+  await lower.sees(/Entering MASTER STATE/);
+  const again = await lan.agent(lan.a, configuration([instance({ ...routed, priority: 90 })]));
+  await again.becomes("BACKUP");
+  await lower.stop("SIGTERM");
+  await again.program.sees(/Backup received priority 0 advertisement/);
+  await again.becomes("MASTER");
 });
 
 test("with vmac_xmit_base adverts leave by the base, and those from the virtual MAC address are heard all the same", async () => {

@@ -5,7 +5,7 @@
 
 import type { IpAddress } from "../../base/ip.ts";
 import { centiseconds, type Duration, inSeconds, seconds } from "../../base/time.ts";
-import type { TrackInterface, VirtualAddress, VrrpInstance } from "../model/vrrp.ts";
+import { NO_INTERFACE, type TrackInterface, type VirtualAddress, type VrrpInstance } from "../model/vrrp.ts";
 import type { AddressLine } from "./addresses.ts";
 import { authPassOf } from "./authentication.ts";
 import { completeGarp } from "./garp.ts";
@@ -46,21 +46,23 @@ export function completeInstance(
   const authPass = authPassOf(draft, version, report);
   const [advertised, excess] = advertisedOf(draft, version, strict, report);
   warnOfDuplicates(draft, report);
-  const { interface: device, virtualRouterId, trackers } = draft;
+  const unicast = (unicastPeers?.length ?? 0) > 0;
+  const device = draft.interface ?? (unicast && hasWhatRoutingNeeds(draft, report) ? NO_INTERFACE : undefined);
+  const { virtualRouterId, trackers } = draft;
   if (device === undefined)
-    report.error("keepalived/no-interface", draft.name, `(${name}) has no interface`, "Add: interface NAME");
+    report.error("keepalived/no-interface", draft.name, `(${name}) has no interface`, helpWithout(unicast));
   if (virtualRouterId === undefined) {
     const help = "Add virtual_router_id 1 to 255, the same on all routers of this address and on no other";
     report.error("keepalived/no-virtual-router-id", draft.name, `(${name}) the virtual router id must be set`, help);
   }
   if (device === undefined || virtualRouterId === undefined) return undefined;
 
-  const unicast = (unicastPeers?.length ?? 0) > 0;
   const of = { owner: name, virtualRouterId: virtualRouterId.value, family, unicast };
-  const vmac = completeVirtualMac(draft.vmac, of, macvlans, report);
+  const vmac = device === NO_INTERFACE ? undefined : completeVirtualMac(draft.vmac, of, macvlans, report);
   const placed = (line: AddressLine): VirtualAddress => {
     const { written: _, interface: own, ...address } = line;
-    return { ...address, interface: own === undefined || own === device ? (vmac?.interface ?? device) : own };
+    const main = device === NO_INTERFACE ? globals.defaultInterface : device;
+    return { ...address, interface: own === undefined || own === device ? (vmac?.interface ?? main) : own };
   };
   const { proxyNames: _, serviceNames: __, ...tracked } = trackers;
   const { trackInterfaces: links, ...others } = tracked;
@@ -83,7 +85,7 @@ export function completeInstance(
     virtualRules: draft.rules,
     promoteSecondaries: draft.promoteSecondaries,
     sourceAddress: draft.unicast.source?.value,
-    trackSourceAddress: draft.unicast.trackSource !== undefined,
+    trackSourceAddress: draft.unicast.trackSource !== undefined && device !== NO_INTERFACE,
     multicastGroup: (unicastPeers === undefined ? draft.unicast.group?.value : undefined) ?? group,
     unicastPeers,
     unicastTtl: unicast ? (draft.unicast.ttl?.value ?? 255) : 255,
@@ -111,6 +113,35 @@ export function completeInstance(
   };
   lintInstance(instance, draft, report);
   return priority === OWNER_PRIORITY ? withoutWeights(instance) : instance;
+}
+
+const helpWithout = (unicast: boolean): string =>
+  unicast ? "Add interface NAME, or unicast_src_ip ADDRESS to let the kernel route adverts" : "Add: interface NAME";
+
+/**
+ * Unicast may do without `interface` (keepalived 2.2.8 and newer; 2.2.7 refuses it by mistake). The kernel then routes the
+ * adverts, so nobody but the file can say where they come from, and nothing can hang on a link that nobody knows.
+ */
+function hasWhatRoutingNeeds(
+  { name: { text: name }, name: at, unicast, vmac }: InstanceDraft,
+  report: Report,
+): boolean {
+  if (unicast.source === undefined) return false;
+  report.note(
+    "keepalived/routed-unicast",
+    at,
+    `(${name}) has no interface: its adverts go by the routing table, and no link of its own is tracked`,
+    "Add track_interface for what it depends on; keepalived 2.2.7 refuses such an instance",
+  );
+  if (unicast.trackSource !== undefined) {
+    const message = `(${name}) track_src_ip needs an interface - ignoring`;
+    report.warning("keepalived/unicast-without-interface", unicast.trackSource, message, "Add interface NAME");
+  }
+  if (vmac.at !== undefined) {
+    const message = `(${name}) use_vmac needs an interface - ignoring`;
+    report.warning("keepalived/bad-vmac", vmac.at, message, "Add interface NAME");
+  }
+  return true;
 }
 
 /** The owner's priority is fixed: only what means FAULT is left to track. */

@@ -7,7 +7,7 @@
 
 import { type IpAddress, ipToBytes, isIpv4 } from "../../base/ip.ts";
 import { type MacAddress, macFromBytes } from "../../base/mac.ts";
-import type { VrrpConfiguration, VrrpInstance } from "../../config/model/vrrp.ts";
+import { NO_INTERFACE, type VrrpConfiguration, type VrrpInstance } from "../../config/model/vrrp.ts";
 import type { NetworkInterface } from "../../sys/interfaces.ts";
 import type { PacketSocket } from "../../sys/packet-socket.ts";
 import type { Input } from "../../vrrp/messages.ts";
@@ -57,6 +57,11 @@ export class AdvertPaths {
     }
   }
 
+  /** Those that no interface brings: unicast by the routing table. */
+  listenAnywhere(): void {
+    this.#listenAt({ name: NO_INTERFACE, index: 0 });
+  }
+
   settle(): void {
     for (const { interface: name, family } of this.#sockets.listening()) {
       if (!(this.#wanted.get(name) ?? []).some((one) => one.family === family)) this.#sockets.close(name, family);
@@ -75,8 +80,12 @@ export class AdvertPaths {
       const open = () => this.#sockets.openMacvlan(found, macvlan.family);
       this.#options.complaints.try(`listen for adverts on ${found.name}`, open);
     }
+    this.#listenAt(found);
+  }
+
+  #listenAt(found: { readonly name: string; readonly index: number }): void {
     for (const wanted of this.#wanted.get(found.name) ?? []) {
-      this.#options.complaints.try(`listen for adverts on ${found.name}`, () => {
+      this.#options.complaints.try(`listen for adverts on ${found.name || "any interface"}`, () => {
         const fd = this.#sockets.open(wanted, found.index);
         if (fd === undefined) return;
         const family = wanted.family === "ipv4" ? "IPv4" : "IPv6";

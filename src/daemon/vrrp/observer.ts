@@ -7,7 +7,7 @@
 
 import type { IpAddress } from "../../base/ip.ts";
 import { between, inMilliseconds } from "../../base/time.ts";
-import type { VrrpConfiguration, VrrpInstance } from "../../config/model/vrrp.ts";
+import { NO_INTERFACE, type VrrpConfiguration, type VrrpInstance } from "../../config/model/vrrp.ts";
 import { SystemError } from "../../sys/addon.ts";
 import { monotonicNow } from "../../sys/clock.ts";
 import type { NetworkInterface } from "../../sys/interfaces.ts";
@@ -216,7 +216,7 @@ function watchedAddresses(configuration: VrrpConfiguration): Map<string, IpAddre
   const place = (instance: VrrpInstance, name: string) =>
     name === instance.vmac?.interface ? instance.interface : name;
   for (const instance of configuration.instances) {
-    at(instance.interface);
+    if (instance.interface !== NO_INTERFACE) at(instance.interface);
     for (const one of [...instance.virtualAddresses, ...instance.excludedAddresses])
       at(place(instance, one.interface)).push(one.address);
   }

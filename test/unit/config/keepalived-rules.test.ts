@@ -463,6 +463,20 @@ const files: readonly [name: string, text: string, said: string[]][] = [
     ],
   ],
   [
+    "unicast peers with a source address need no interface; default_interface has the addresses that name none",
+    "global_defs {\ndefault_interface eth7\n}\nvrrp_instance A {\nvirtual_router_id 1\nunicast_src_ip 10.0.0.2\ntrack_src_ip\nuse_vmac\nunicast_peer {\n10.0.0.3\n}\nvirtual_ipaddress {\n10.0.0.1/24\n10.0.0.9/24 dev eth1\n}\n}",
+    [
+      "4 note routed-unicast: (A) has no interface: its adverts go by the routing table, and no link of its own is tracked",
+      "7 warning unicast-without-interface: (A) track_src_ip needs an interface - ignoring",
+      "8 warning bad-vmac: (A) use_vmac needs an interface - ignoring",
+    ],
+  ],
+  [
+    "without a source address nobody could tell where routed unicast comes from",
+    "vrrp_instance A {\nvirtual_router_id 1\nunicast_peer {\n10.0.0.3\n}\nvirtual_ipaddress {\n10.0.0.1/24\n}\n}",
+    ["1 error no-interface: (A) has no interface"],
+  ],
+  [
     "an instance needs a name",
     "vrrp_instance {\n}",
     ["1 error missing-parameter: Configuration line starting 'vrrp_instance' is missing a parameter"],
@@ -641,4 +655,16 @@ test("members of a group lose weighted trackers unless the group keeps them", ()
   assert.deepEqual(kept.said, []);
   assert.equal(kept.vrrp?.instances[0]?.trackInterfaces.length, 2);
   assert.equal(kept.vrrp?.syncGroups[0]?.trackingWeight, true);
+});
+
+test("without interface, addresses are on default_interface or where they say", () => {
+  const body = "virtual_router_id 7\nunicast_src_ip 10.0.0.2\nunicast_peer {\n10.0.0.3\n}\n";
+  const vips = "virtual_ipaddress {\n10.0.0.1/24\n10.0.0.9/24 dev eth1\n}\n";
+  const { vrrp } = loadText(`global_defs {\ndefault_interface eth7\n}\nvrrp_instance A {\n${body}${vips}}\n`);
+  const [one] = vrrp?.instances ?? [];
+  assert.equal(one?.interface, "");
+  assert.deepEqual(
+    one?.virtualAddresses.map(({ interface: name }) => name),
+    ["eth7", "eth1"],
+  );
 });

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { seconds } from "../../../src/base/time.ts";
-import type { VrrpInstance } from "../../../src/config/model/vrrp.ts";
+import { NO_INTERFACE, type VrrpInstance } from "../../../src/config/model/vrrp.ts";
+import { snapshot } from "../../../src/vrrp/host.ts";
 import { decodeEthernet, ETHERTYPE_IPV4 } from "../../../src/wire/ethernet.ts";
 import { decodeIpv4, PROTOCOL_VRRP } from "../../../src/wire/ipv4.ts";
 import { judgeChecksum } from "../../../src/wire/vrrp.ts";
@@ -52,6 +53,26 @@ describe("With unicast peers", () => {
     const said = machine.hear(200, "10.9.0.2", { unicastPeers: undefined });
     assert.deepEqual(lines(said), ["(V) discarding multicast packet on unicast instance"]);
     assert.equal(machine.instance().counters.destination, 1);
+  });
+
+  it("without interface the source address decides, no link is tracked, and adverts count whatever way they came", () => {
+    const sourceAddress = addressOf("10.9.0.1");
+    const machine = new Machine({ unicastPeers, interface: NO_INTERFACE, sourceAddress });
+    machine.feed({ type: "start", interfaces: [{ name: "eth0", up: true, addresses: [] }] });
+    const adverts = of(machine.wait(seconds(4)), "send-advert");
+    assert.deepEqual(
+      adverts.slice(0, 2).map(({ interface: name, source, destination }) => [name, source, destination]),
+      [
+        ["", "10.9.0.1", "10.9.0.2"],
+        ["", "10.9.0.1", "10.9.0.3"],
+      ],
+    );
+    assert.equal(machine.is, "MASTER");
+    machine.hear(200, "10.9.0.2", { interface: "eth0" });
+    assert.equal(machine.is, "MASTER");
+    assert.equal(snapshot(machine.state).unknownVrid, 0);
+    machine.hear(200, "10.9.0.2");
+    assert.equal(machine.is, "BACKUP");
   });
 
   it("a stranger counts too, unless check_unicast_src is set", () => {
