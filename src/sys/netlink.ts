@@ -133,11 +133,6 @@ export class NetlinkMonitor {
     }
   }
 
-  /** In place of the one before; what waits has passed that. @throws SystemError */
-  filter(filter: readonly FilterInstruction[]): void {
-    attempt("filter rtnetlink", () => addon.attachFilter(this.#socket.fd, packFilter(filter)));
-  }
-
   /** Passes over what waits: for whoever reads everything again now. */
   discard(): void {
     drain(this.#socket.fd);
@@ -164,7 +159,8 @@ function drain(fd: Descriptor): void {
   }
 }
 
-function openRouteSocket(groups: readonly number[]): Descriptor {
+/** Bound, with room for bursts; listens to these groups (RTNLGRP_*). @throws SystemError */
+export function openRouteSocket(groups: readonly number[]): Descriptor {
   return attempt("open an rtnetlink socket", () => {
     const fd = addon.socket(constants.AF_NETLINK, constants.SOCK_RAW, constants.NETLINK_ROUTE);
     try {

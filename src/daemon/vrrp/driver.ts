@@ -173,7 +173,7 @@ export class VrrpDriver {
         break;
       case "refresh-addresses":
         for (const address of output.addresses)
-          this.#network.holdAddress(address, DEFAULT_HOST_PARAMETERS.addressLifetime);
+          this.#network.renewAddress(address, DEFAULT_HOST_PARAMETERS.addressLifetime);
         break;
       case "remove-address":
         this.#network.dropAddress(output.address);

@@ -101,12 +101,14 @@ serveSupervisor(
       observer?.close();
       links.close();
       await reloaded;
-      if (keepAddresses === true) return leaveAddresses();
+      if (keepAddresses === true) {
+        await network?.renewed();
+        return leaveAddresses();
+      }
       await driver?.stop();
       await network?.close();
       await recorder?.close();
     },
-    passesSignals: true,
     snapshot: () => (driver === undefined ? undefined : { ...driver.snapshot(), findings: observer?.report() ?? [] }),
   },
   log,

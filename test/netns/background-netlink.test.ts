@@ -1,0 +1,48 @@
+/** rtnetlink requests on another thread, and what the vrrp process does with them. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { IpAddress } from "../../src/base/ip.ts";
+import { constants, SystemError } from "../../src/sys/addon.ts";
+import { putAddressInBackground } from "../../src/sys/addresses.ts";
+import { BackgroundNetlink } from "../../src/sys/background-netlink.ts";
+import { Interfaces } from "../../src/sys/interfaces.ts";
+import { TestNetwork } from "../support/namespace.ts";
+
+const assignment = (interfaceIndex: number, address: string) => ({
+  interfaceIndex,
+  address: address as IpAddress,
+  prefixLength: 24,
+  validLifetime: 100,
+});
+
+test("a request made in the background is done when its promise resolves, in the order of asking", async () => {
+  await using network = new TestNetwork();
+  const [a, b] = [await network.node("a"), await network.node("b")];
+  await network.link({ node: a, interface: "eth0" }, { node: b, interface: "eth0" });
+  const [background, interfaces] = a.within(() => [
+    new BackgroundNetlink(),
+    new Interfaces({ onChange: () => {}, onError: () => {} }),
+  ]);
+  const index = interfaces.byName("eth0")?.index ?? 0;
+  const first = putAddressInBackground(background, assignment(index, "10.9.0.1"));
+  const second = putAddressInBackground(background, assignment(index, "10.9.0.2"));
+  const refused = putAddressInBackground(background, assignment(9_999, "10.9.0.3"));
+  const third = putAddressInBackground(background, assignment(index, "10.9.0.4"));
+  await Promise.all([first, second]);
+  await assert.rejects(refused, (error) => error instanceof SystemError && error.errno === constants.ENODEV);
+  await third;
+  interfaces.refresh();
+  const held = interfaces.byName("eth0")?.addresses.map(({ address }) => address);
+  assert.deepEqual(
+    held?.filter((address) => address.startsWith("10.")),
+    ["10.9.0.1", "10.9.0.2", "10.9.0.4"],
+  );
+  const late = putAddressInBackground(background, assignment(index, "10.9.0.5"));
+  await background.close();
+  await late;
+  await background.close();
+  interfaces.close();
+  const [link] = await a.ipJson("addr", "show", "dev", "eth0");
+  assert.equal(link.addr_info.filter(({ local }: { local: string }) => local === "10.9.0.5").length, 0);
+});
