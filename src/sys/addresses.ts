@@ -1,7 +1,7 @@
 /** Puts addresses on interfaces and takes them off, by rtnetlink. Keeps no account of them. */
 
 import { type IpAddress, isIpv4 } from "../base/ip.ts";
-import { NLM_F_CREATE, NLM_F_REPLACE } from "../wire/netlink.ts";
+import { buildNetlink, NLM_F_CREATE, NLM_F_REPLACE, NLM_F_REQUEST } from "../wire/netlink.ts";
 import {
   buildAddress,
   IFA_F_NODAD,
@@ -11,7 +11,7 @@ import {
   RTM_NEWADDR,
 } from "../wire/netlink-address.ts";
 import { constants, SystemError } from "./addon.ts";
-import type { BackgroundNetlink } from "./background-netlink.ts";
+import type { PreparedRequest } from "./background-netlink.ts";
 import type { Netlink } from "./netlink.ts";
 
 export interface AddressAssignment {
@@ -45,12 +45,15 @@ export interface AddressAssignment {
  * @throws SystemError EPERM, ENODEV, EINVAL
  */
 export function putAddress(netlink: Netlink, assignment: AddressAssignment): void {
-  netlink.request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, encode(assignment), addingTo(assignment));
+  netlink.request(RTM_NEWADDR, PUT, encode(assignment), addingTo(assignment));
 }
 
-/** The same on another thread. */
-export function putAddressInBackground(netlink: BackgroundNetlink, assignment: AddressAssignment): Promise<void> {
-  return netlink.request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, encode(assignment), addingTo(assignment));
+const PUT = NLM_F_CREATE | NLM_F_REPLACE;
+
+/** The same to be made in the background, as often as wanted. */
+export function addressRequest(assignment: AddressAssignment): PreparedRequest {
+  const header = { type: RTM_NEWADDR, flags: PUT | NLM_F_REQUEST, sequence: 0, port: 0 };
+  return { message: buildNetlink({ ...header, payload: encode(assignment) }), tried: addingTo(assignment) };
 }
 
 const addingTo = ({ address, prefixLength, interfaceIndex }: AddressAssignment): string =>

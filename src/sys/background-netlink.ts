@@ -1,61 +1,104 @@
 /**
  * rtnetlink requests made on another thread, for what need not be done before the next step.
  *
- * The kernel changes its network behind one lock (rtnl_mutex) and makes whoever asks for a change wait for it: hundreds of
- * milliseconds while another program takes network namespaces down. A thread of libuv's pool waits here instead.
+ * The kernel changes its network behind one lock (rtnl_mutex) and makes whoever asks for a change wait for it. A thread of
+ * libuv's pool waits here instead, once for all requests that are made together.
  */
 
 import { write } from "node:fs";
 import { promisify } from "node:util";
-import { buildNetlink, NLM_F_ACK, NLM_F_REQUEST, parseNetlink } from "../wire/netlink.ts";
+import { NLM_F_ACK, parseNetlink } from "../wire/netlink.ts";
 import { parseAck } from "../wire/netlink-ack.ts";
-import { addon, attempt, constants, systemError } from "./addon.ts";
+import { addon, attempt, constants, type SystemError, systemError } from "./addon.ts";
 import { openRouteSocket } from "./netlink.ts";
 import { readBatch } from "./receive.ts";
 
 const writeTo = promisify(write);
 const ANSWER_BYTES = 4_096;
+const ANSWERS_AT_ONCE = 32;
+/** struct nlmsghdr, host order: length u32, type u16, flags u16, sequence u32. */
+const [FLAGS_AT, SEQUENCE_AT] = [6, 8];
+/** The kernel queues an answer for each message; its buffer has room for these. */
+const MOST_TOGETHER = 256;
+
+/** A whole netlink message without its sequence number and NLM_F_ACK, and what it is for, for the error. */
+export interface PreparedRequest {
+  readonly message: Uint8Array;
+  readonly tried: string;
+}
 
 export class BackgroundNetlink {
+  /** The number by which listeners see who asked; 0 before the first answer. */
+  port = 0;
   readonly #fd = openRouteSocket([]);
   #sequence = 0;
-  #last: Promise<void> = Promise.resolve();
+  #last: Promise<unknown> = Promise.resolve();
   #open = true;
 
   /**
-   * Asks for a change; resolves when the kernel has made it. Requests are made in order; those that wait when it is closed
-   * are not made.
-   * @param flags besides NLM_F_REQUEST and NLM_F_ACK
-   * @param tried for the error: what the request is for
-   * @throws SystemError with the kernel's errno
+   * Asks for changes in this order, after those asked for before; resolves when the kernel has answered all, with those that
+   * it refused, by position. What waits when it is closed is not asked for.
+   * @throws SystemError when they could not be asked for
    */
-  request(type: number, flags: number, payload: Uint8Array, tried: string): Promise<void> {
-    const made = this.#last.then(() => (this.#open ? this.#make(type, flags, payload, tried) : undefined));
+  request(requests: readonly PreparedRequest[]): Promise<ReadonlyMap<number, SystemError>> {
+    const made = this.#last.then(() => this.#makeAll(requests));
     this.#last = made.catch(() => undefined);
     return made;
   }
 
-  async #make(type: number, flags: number, payload: Uint8Array, tried: string): Promise<void> {
-    this.#sequence = (this.#sequence + 1) >>> 0;
-    const sequence = this.#sequence;
-    const message = { type, flags: flags | NLM_F_REQUEST | NLM_F_ACK, sequence, port: 0, payload };
-    // A socket without a peer writes to the kernel, which works on it within the call.
-    await writeTo(this.#fd, buildNetlink(message)).catch((error: NodeJS.ErrnoException) => {
+  async #makeAll(requests: readonly PreparedRequest[]): Promise<ReadonlyMap<number, SystemError>> {
+    const refused = new Map<number, SystemError>();
+    for (let first = 0; first < requests.length && this.#open; first += MOST_TOGETHER) {
+      await this.#make(requests.slice(first, first + MOST_TOGETHER), first, refused);
+    }
+    return refused;
+  }
+
+  async #make(
+    requests: readonly PreparedRequest[],
+    position: number,
+    refused: Map<number, SystemError>,
+  ): Promise<void> {
+    const tried = requests[0]?.tried ?? "";
+    const first = this.#sequence + 1;
+    // A socket without a peer writes to the kernel, which works on all messages within the call.
+    await writeTo(this.#fd, this.#together(requests)).catch((error: NodeJS.ErrnoException) => {
       throw systemError("netlink", Math.abs(error.errno ?? 0), tried);
     });
-    for (;;) {
-      const batch = attempt(tried, () => addon.receive(this.#fd, ANSWER_BYTES, 1));
+    let missing = requests.length;
+    while (missing > 0) {
+      const batch = attempt(tried, () => addon.receive(this.#fd, ANSWER_BYTES, ANSWERS_AT_ONCE));
       if (batch === undefined) throw systemError("netlink", constants.EAGAIN, tried, "the kernel gave no answer");
       for (const answer of readBatch(batch).flatMap(({ bytes }) => parseNetlink(bytes).messages)) {
-        const ack = answer.sequence === sequence ? parseAck(answer) : undefined;
-        if (ack === undefined) continue;
-        if (ack.errno !== 0) throw systemError("netlink", ack.errno, tried, ack.text);
-        return;
+        const ack = parseAck(answer);
+        const index = answer.sequence - first;
+        const request = requests[index];
+        // Others answer a request that failed half-way.
+        if (ack === undefined || request === undefined) continue;
+        missing--;
+        this.port = answer.port;
+        if (ack.errno !== 0) refused.set(position + index, systemError("netlink", ack.errno, request.tried, ack.text));
       }
     }
   }
 
-  /** Resolves when the request that is under way has ended. Safe to call twice. */
+  /** One datagram, each message with its number. */
+  #together(requests: readonly PreparedRequest[]): Uint8Array {
+    const bytes = new Uint8Array(requests.reduce((sum, { message }) => sum + message.length, 0));
+    const view = new DataView(bytes.buffer);
+    // As unsigned 32 bits it lasts for years of hundreds a second; then it begins anew between two datagrams.
+    if (this.#sequence + requests.length > 0xffff_ffff) this.#sequence = 0;
+    let at = 0;
+    for (const { message } of requests) {
+      bytes.set(message, at);
+      view.setUint16(at + FLAGS_AT, view.getUint16(at + FLAGS_AT, true) | NLM_F_ACK, true);
+      view.setUint32(at + SEQUENCE_AT, ++this.#sequence, true);
+      at += message.length;
+    }
+    return bytes;
+  }
+
+  /** Resolves when the requests that are under way have ended. Safe to call twice. */
   async close(): Promise<void> {
     const wasOpen = this.#open;
     this.#open = false;

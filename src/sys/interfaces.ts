@@ -6,11 +6,18 @@
  */
 
 import type { NetlinkMessage } from "../wire/netlink.ts";
-import { addressDumpRequest, RTM_GETADDR, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR } from "../wire/netlink-address.ts";
+import {
+  addressDumpRequest,
+  RTM_GETADDR,
+  RTM_NEWADDR,
+  RTNLGRP_IPV4_IFADDR,
+  RTNLGRP_IPV6_IFADDR,
+} from "../wire/netlink-address.ts";
 import { linkDumpRequest, RTM_GETLINK, RTNLGRP_LINK } from "../wire/netlink-link.ts";
 import type { SystemError } from "./addon.ts";
 import { type InterfaceEvent, InterfaceTable, type NetworkInterface } from "./interface-table.ts";
 import { Netlink, NetlinkMonitor } from "./netlink.ts";
+import type { FilterInstruction } from "./packet-socket.ts";
 
 export type { InterfaceEvent, NetworkInterface } from "./interface-table.ts";
 
@@ -61,6 +68,14 @@ export class Interfaces {
     return found;
   }
 
+  /**
+   * The socket with this port only lengthens the lives of addresses that are there: that is no news, and with hundreds of
+   * them a second not even worth waking up for. Only IPv4's news says who asked. @throws SystemError
+   */
+  overlookRenewalsBy(port: number): void {
+    if (this.#open) this.#monitor.filter(allButAdditionsBy(port));
+  }
+
   /** Reports what has changed already, without waiting for its news: what this process itself has just made. @throws SystemError */
   refresh(): void {
     // Older than the dump: it would bring back states that have passed.
@@ -98,3 +113,20 @@ const dumpAll = (netlink: Netlink): readonly NetlinkMessage[] => [
   ...netlink.dump(RTM_GETLINK, linkDumpRequest(), "read the network interfaces"),
   ...netlink.dump(RTM_GETADDR, addressDumpRequest(), "read the addresses of the network interfaces"),
 ];
+
+/** nlmsg_type and nlmsg_pid as they lie in memory: two and four bytes, the lowest first. */
+const TYPE_AT = 4;
+const PORT_AT = 12;
+
+/** Classic BPF, linux/filter.h; it loads the highest byte first. */
+const allButAdditionsBy = (port: number): FilterInstruction[] => [
+  [0x28, 0, 0, TYPE_AT],
+  [0x15, 0, 3, swapped16(RTM_NEWADDR)],
+  [0x20, 0, 0, PORT_AT],
+  [0x15, 0, 1, swapped32(port)],
+  [0x06, 0, 0, 0],
+  [0x06, 0, 0, 0xffff_ffff],
+];
+
+const swapped16 = (value: number): number => ((value & 0xff) << 8) | (value >> 8);
+const swapped32 = (value: number): number => new DataView(Uint32Array.of(value).buffer).getUint32(0);

@@ -133,6 +133,11 @@ export class NetlinkMonitor {
     }
   }
 
+  /** In place of the one before; what waits has passed that. @throws SystemError */
+  filter(filter: readonly FilterInstruction[]): void {
+    attempt("filter rtnetlink", () => addon.attachFilter(this.#socket.fd, packFilter(filter)));
+  }
+
   /** Passes over what waits: for whoever reads everything again now. */
   discard(): void {
     drain(this.#socket.fd);

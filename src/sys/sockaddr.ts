@@ -18,9 +18,11 @@ export function inetSockaddr(address: IpAddress, port: number, scopeId = 0): Uin
   return writer.hostU16(constants.AF_INET6).u16(port).u32(0).put(ipToBytes(address)).hostU32(scopeId).done();
 }
 
-/** sockaddr_un with a path in the file system, at most 107 bytes of UTF-8. */
+/** sockaddr_un with a path in the file system, at most 107 bytes of UTF-8, or an abstract name as `@name` (unix(7)). */
 export function unixSockaddr(path: string): Uint8Array {
   const name = new TextEncoder().encode(path);
+  if (path.startsWith("@") && name.length > 1 && name.length <= 108 && !name.includes(0))
+    return new ByteWriter(110).hostU16(constants.AF_UNIX).u8(0).put(name.subarray(1)).done();
   if (name.length === 0 || name.length > 107 || name.includes(0)) {
     throw new RangeError(`a socket's path has 1 to 107 bytes and no NUL: ${JSON.stringify(path)}`);
   }
