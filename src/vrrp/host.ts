@@ -158,7 +158,8 @@ function onTime(step: Step, draft: Draft): void {
   }
   const masterNamed = (name: string): VrrpInstance | undefined =>
     routerNamed(draft, name)?.state === "MASTER" ? instanceNamed(draft, name) : undefined;
-  draft.announcements = sendQueued(draft.announcements, masterNamed, step.now, step.emit);
+  const { garpGroups } = draft.configuration.global;
+  draft.announcements = sendQueued(draft.announcements, garpGroups, masterNamed, step.now, step.emit);
 }
 
 /** Members of a sync group wait for their successors equally long. */
@@ -179,7 +180,8 @@ function stepOn(draft: Draft, parameters: HostParameters, now: Instant, outputs:
     outputs.push(output);
   };
   const announce = (instance: VrrpInstance, address: VirtualAddress): void => {
-    draft.announcements = enqueue(draft.announcements, instance, address, now, emit);
+    const { garpGroups } = draft.configuration.global;
+    draft.announcements = enqueue(draft.announcements, garpGroups, instance, address, now, emit);
   };
   const remove = (instance: VrrpInstance, address: VirtualAddress): void => {
     const holder = interfaceNamed(draft, address.interface);

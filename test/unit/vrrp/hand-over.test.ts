@@ -257,6 +257,32 @@ describe("Gratuitous ARP", () => {
     ]);
   });
 
+  it("keeps the gap of a garp_group between frames on any of its interfaces, whatever the instance says", () => {
+    const vmac = { interface: "vrrp.5", mac: undefined, transmitOnBase: false };
+    const of = instance({
+      ...{
+        vmac,
+        virtualAddresses: [vip("10.9.0.50", { interface: "vrrp.5" }), vip("10.9.1.50", { interface: "eth1" })],
+      },
+      excludedAddresses: [vip("10.9.2.50", { interface: "eth2" }), vip("10.9.0.51", { interface: "vrrp.5" })],
+      garp: { ...garp, masterRepeat: 2, masterDelay: seconds(0), interval: seconds(9) },
+    });
+    const garpGroups = [{ interfaces: ["eth1", "eth0"], interval: seconds(0.1), neighbourInterval: seconds(0) }];
+    const machine = new Machine(configuration([of], { global: { garpGroups } }));
+    const names = ["eth0", "eth1", "eth2", "vrrp.5"];
+    const interfaces = names.map((name) => ({ name, up: true, addresses: [ip("10.9.0.1")] }));
+    machine.feed({ type: "start", interfaces });
+    assert.deepEqual(arps(machine, seconds(5)), [
+      "3.609375 10.9.0.50",
+      "3.609375 10.9.2.50",
+      "3.709375 10.9.1.50",
+      "3.809375 10.9.0.51",
+      "3.909375 10.9.0.50",
+      "4.009375 10.9.1.50",
+      "4.109375 10.9.0.51",
+    ]);
+  });
+
   it("does not pile up when more is to be said than garp_interval lets through", () => {
     const machine = new Machine({
       garp: { ...garp, masterRefresh: seconds(1), masterRefreshRepeat: 100, interval: seconds(60) },
