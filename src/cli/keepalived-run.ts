@@ -7,7 +7,7 @@
  */
 
 import { spawn } from "node:child_process";
-import { release } from "node:os";
+import { release, version } from "node:os";
 import { loadFromDisk } from "../daemon/configuration-files.ts";
 import { type LogPlan, logEnvironment, plannedLog } from "../daemon/log/daemon-log.ts";
 import { type Log, standardErrorLog } from "../daemon/log/log.ts";
@@ -18,11 +18,14 @@ import { Supervisor } from "../daemon/supervisor/supervisor.ts";
 import { enterNamespace } from "../sys/namespaces.ts";
 import { PidFile } from "../sys/pid-file.ts";
 import { socketPath } from "./control-client.ts";
+import { keepalivedLine } from "./keepalived-config-test.ts";
 import { KEEPALIVED_NAME } from "./keepalived-help.ts";
 import { facilityOf, type KeepalivedOptions } from "./keepalived-options.ts";
 import { pidPaths } from "./keepalived-pid-paths.ts";
 
 const EXIT = { ok: 0, fatal: 1, configuration: 2, noFile: 6 } as const;
+/** keepalived's own. */
+const USUAL_UMASK = 0o177;
 /** Tells the process that was started again from the one that starts it. */
 const DETACHED = "EVENKEEL_DETACHED";
 const DEFAULT_LOG_FILE = "/tmp/keepalived.log";
@@ -37,10 +40,11 @@ export async function runKeepalived(
   // A script of ours that calls keepalived means a new one.
   delete process.env[DETACHED];
   // `killall keepalived`, `pidof keepalived` and the like find the parent by it.
-  process.title = "keepalived";
-  const umask = Number.parseInt(given.get("umask") ?? "", 8);
-  if (Number.isInteger(umask)) process.umask(umask & 0o777);
   const daemon = loadFromDisk(files, { configId: given.get("config-id") }).configuration.daemon;
+  process.title = daemon?.processNames.parent ?? "keepalived";
+  const umask = umaskOf(given) ?? daemon?.umask;
+  // keepalived's 0177 would take the folders that we make from everybody; the files themselves have modes of their own.
+  if (umask !== undefined && umask !== USUAL_UMASK) process.umask(umask);
   const namespace = given.get("namespace");
   const suffix = [namespace, daemon?.instance].flatMap((name) => (name === undefined ? [] : [`_${name}`])).join("");
   const facility = facilityOf(given.get("log-facility") ?? "daemon");
@@ -53,7 +57,7 @@ export async function runKeepalived(
   Object.assign(process.env, logEnvironment(plan), given.has("log-detail") ? { EVENKEEL_LOG_DETAIL: "1" } : {});
   const log = plannedLog(plan, "parent", standardErrorLog(process.env, process.stderr.isTTY === true));
   log.write("info", `Starting ${KEEPALIVED_NAME}`);
-  log.write("info", `Running on Linux ${release()}`);
+  log.write("info", `Running on Linux ${release()} ${version()}`);
   log.write("info", `Command line: ${commandLine.map((word) => `'${word}'`).join(" ")}`);
   const end = (status: number): never => {
     if (status !== EXIT.ok) log.write("info", `Stopped ${KEEPALIVED_NAME}`);
@@ -92,6 +96,11 @@ export async function runKeepalived(
   await supervise({ options, files, log, paths, pids, removePidFiles, namespace, end });
 }
 
+function umaskOf(given: ReadonlyMap<string, string>): number | undefined {
+  const umask = Number.parseInt(given.get("umask") ?? "", 8);
+  return Number.isInteger(umask) ? umask & 0o777 : undefined;
+}
+
 interface Run {
   readonly options: KeepalivedOptions;
   readonly files: readonly string[];
@@ -120,6 +129,7 @@ async function supervise(run: Run): Promise<void> {
       only: given.has("vrrp") && given.has("check") ? undefined : only,
       keepAddresses: given.has("dont-release-vrrp"),
       keepServices: given.has("dont-release-ipvs"),
+      lineOf: keepalivedLine,
       onChild(name, pid) {
         keepPidFile(run, name, pid);
         if (pid === undefined && given.has("dont-respawn") && started && !stopping) {
@@ -144,7 +154,7 @@ async function supervise(run: Run): Promise<void> {
   process.on("SIGTERM", () => void stop("SIGTERM"));
   process.on("SIGINT", () => (given.has("ignore-sigint") ? undefined : void stop("SIGINT")));
   process.on("SIGHUP", () => reload("SIGHUP"));
-  const dumps = new Dumps({ source: supervisor, log, networkNamespace: run.namespace });
+  const dumps = new Dumps({ source: supervisor, log, networkNamespace: run.namespace, umask: umaskOf(given) });
   dumps.listen();
   try {
     await supervisor.start();

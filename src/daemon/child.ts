@@ -7,6 +7,8 @@
 
 import { rmSync, statSync } from "node:fs";
 import { flushCompileCache } from "node:module";
+import { constants } from "node:os";
+import { DUMP_SIGNALS, onRealTimeSignals } from "../sys/real-time-signals.ts";
 import { reportCommands } from "../sys/run-command.ts";
 import { type EventBody, eventNow } from "./events.ts";
 import type { Log } from "./log/log.ts";
@@ -19,6 +21,8 @@ export interface ChildRole {
   stop(order: StopOrder): Promise<void>;
   /** Answers `query`. */
   snapshot(): unknown;
+  /** keepalived's children answer to signals of their own: those of reload and dumps are handed to the supervisor. */
+  readonly passesSignals?: true;
 }
 
 /** What an orphan may still do: finish within this time, milliseconds. */
@@ -61,8 +65,11 @@ export function serveSupervisor(role: ChildRole, log: Log): void {
     for (const file of tidy) removeFile(file);
   });
   // A terminal, or systemd, signals the whole group; the supervisor decides what its children do about it, and when.
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const)
-    process.on(signal, () => undefined);
+  const pass = (signal: number) => (role.passesSignals ? tellSupervisor({ type: "signalled", signal }) : undefined);
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => undefined);
+  for (const signal of ["SIGHUP", "SIGUSR1", "SIGUSR2"] as const)
+    process.on(signal, () => pass(constants.signals[signal]));
+  if (role.passesSignals) onRealTimeSignals(DUMP_SIGNALS, pass);
   reportCommands((group, runs) => tellSupervisor({ type: "script-group", group, runs }));
   tellSupervisor({ type: "hello" });
   // Now, because a proxy soon is a user that may not write there, and a child that is killed never would.

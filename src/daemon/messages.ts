@@ -100,6 +100,8 @@ export type FromChild =
   | { readonly type: "done"; readonly id: number; readonly value: unknown; readonly error: string | undefined }
   /** A script has been started, in a process group of this number, or has ended. */
   | { readonly type: "script-group"; readonly group: number; readonly runs: boolean }
+  /** It was sent a signal that is meant for the daemon. */
+  | { readonly type: "signalled"; readonly signal: number }
   /** The snapshot of a child that exits now. */
   | { readonly type: "farewell"; readonly value: unknown }
   | { readonly type: "server-status"; readonly report: ServerReport }

@@ -1,6 +1,6 @@
 /**
  * What a service manager is told: sd_notify(3), a datagram to the socket that NOTIFY_SOCKET names. Nothing without one;
- * an abstract socket (`@name`), which systemd does not use by itself, is not written to.
+ * `@name` is an abstract socket.
  */
 
 import { openUnixDatagram } from "../sys/unix-datagram.ts";
@@ -10,7 +10,7 @@ export type ServiceState = "READY=1" | "RELOADING=1" | "STOPPING=1" | `MAINPID=$
 /** False: nobody was there to be told. */
 export function tellServiceManager(...states: ServiceState[]): boolean {
   const path = process.env.NOTIFY_SOCKET;
-  if (path === undefined || !path.startsWith("/")) return false;
+  if (path === undefined || !/^[/@]./.test(path)) return false;
   const lines: string[] = [...states];
   // systemd(1) wants to know when a reload began, on the clock that it compares with.
   if (states.includes("RELOADING=1")) lines.push(`MONOTONIC_USEC=${process.hrtime.bigint() / 1_000n}`);

@@ -7,6 +7,9 @@ import { WatchedSocket } from "./receive.ts";
 export const SIGRTMIN = 34;
 export const SIGRTMAX = 64;
 
+/** keepalived's: JSON, and statistics that are cleared. */
+export const DUMP_SIGNALS = [SIGRTMIN + 2, SIGRTMAX - 1] as const;
+
 /** Calls back with each of `signals` that arrives from now on, until the process ends. */
 export function onRealTimeSignals(signals: readonly number[], callback: (signal: number) => void): void {
   const [reading, writing] = attempt("open a pair of sockets for signals", () =>

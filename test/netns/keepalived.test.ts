@@ -1,17 +1,8 @@
 /** bin/keepalived in a namespace, beside Debian's keepalived 2.2.7 with the same file. */
 
 import assert from "node:assert/strict";
-import { execFile, spawnSync } from "node:child_process";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { execFile } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -19,94 +10,13 @@ import { promisify } from "node:util";
 import { addon, constants } from "../../src/sys/addon.ts";
 import { WatchedSocket } from "../../src/sys/receive.ts";
 import { unixSockaddr } from "../../src/sys/sockaddr.ts";
-import { TestNetwork, type TestNode, type TestProgram } from "../support/namespace.ts";
+import { CONFIGURATION, Host, KEEPALIVED, signal } from "../support/keepalived-host.ts";
 import { peerPath } from "../support/peers.ts";
 import { until } from "../support/until.ts";
 
 const execute = promisify(execFile);
-const KEEPALIVED = fileURLToPath(new URL("../../bin/keepalived", import.meta.url));
-
-const CONFIGURATION = `global_defs {
-  router_id R
-}
-vrrp_instance VI_1 {
-  state BACKUP
-  interface eth0
-  virtual_router_id 51
-  priority 100
-  authentication {
-    auth_type PASS
-    auth_pass 12345678
-  }
-  virtual_ipaddress {
-    10.9.0.100/24
-    10.9.0.101
-  }
-  preempt_delay 7
-  notify_master "/bin/true m"
-}
-`;
 
 const WITHOUT_SCRIPTS = CONFIGURATION.replace(/ +notify_master.*\n/, "");
-
-/** How the files end: the parent's, `.data`, `.stats`, `.json`. */
-const WHOLE = /(umask = 0177\n|VI_1, weight 0\n|Sent: \d+\n|\}\]\n?)$/;
-
-/** A host with eth0 (10.9.0.1/24), a folder for its files, which is the programs' TMPDIR too. */
-class Host implements AsyncDisposable {
-  readonly folder = mkdtempSync("/run/keepalived-test-");
-  readonly file = join(this.folder, "keepalived.conf");
-  readonly node: TestNode;
-  readonly #network: TestNetwork;
-
-  static async start(configuration = CONFIGURATION): Promise<Host> {
-    const network = new TestNetwork();
-    const [node, far] = [await network.node("a"), await network.node("far")];
-    await network.link({ node, interface: "eth0", addresses: ["10.9.0.1/24"] }, { node: far, interface: "eth0" });
-    return new Host(network, node, configuration);
-  }
-
-  private constructor(network: TestNetwork, node: TestNode, configuration: string) {
-    this.#network = network;
-    this.node = node;
-    writeFileSync(this.file, configuration);
-  }
-
-  path(name: string): string {
-    return join(this.folder, name);
-  }
-
-  run(program: string, words: readonly string[], env: Record<string, string> = {}): TestProgram {
-    const files = ["-f", this.file, "-p", this.path("p.pid"), "-r", this.path("v.pid"), "-c", this.path("c.pid")];
-    return this.node.start([program, ...files, ...words], {
-      env: { EVENKEEL_SOCKET: this.path("control.sock"), TMPDIR: this.folder, ...env },
-    });
-  }
-
-  get pid(): number {
-    return Number(readFileSync(this.path("p.pid"), "utf8"));
-  }
-
-  /** What the daemon wrote, once it is there and newer than `after`. */
-  async dumped(name: string, after = 0): Promise<string> {
-    const path = this.path(name);
-    const what = `${name} written by process ${this.pid}`;
-    // keepalived writes in place: its file is there before it is whole.
-    const whole = () => WHOLE.test(readFileSync(path, "utf8"));
-    await until(what, () => (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0) > after && whole());
-    assert.equal(statSync(path).mode & 0o777, 0o600);
-    return readFileSync(path, "utf8");
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#network[Symbol.asyncDispose]();
-    rmSync(this.folder, { recursive: true });
-  }
-}
-
-const signal = (host: Host, number: number | NodeJS.Signals) => {
-  assert.equal(spawnSync("kill", [`-${String(number).replace("SIG", "")}`, String(host.pid)]).status, 0);
-};
 
 async function dumpsOf(program: string) {
   await using host = await Host.start();
@@ -125,7 +35,7 @@ async function dumpsOf(program: string) {
 }
 
 const NOT_OURS =
-  /^ (VRRP|LVS|BFD) process name|libnftnl version|fd_in|^ {3}(Seen up|Delayed state|Up debounce|Down debounce|Reset |Original |rp_filter|Not IPv6)/;
+  /^ (VRRP|LVS|BFD) process name|libnftnl version|fd_in|^ {3}(Seen up|Delayed state|Reset |Original |rp_filter|Not IPv6)/;
 
 /** Without what time, chance and the machine decide. */
 const lasting = (text: string) =>

@@ -45,6 +45,7 @@ serveSupervisor(
       director?.stop();
       await Promise.all([targets?.close(), layerFour?.stop(how.orphaned === true)]);
     },
+    passesSignals: true,
     snapshot: () => layerFour?.report(),
   },
   log,

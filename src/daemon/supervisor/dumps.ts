@@ -2,7 +2,7 @@
  * The files that keepalived writes when it is signalled: SIGUSR1 `.data`, SIGUSR2 `.stats`, SIGRTMIN+2 `.json`, SIGRTMAX-1
  * `.stats` and then counts from nothing. They go to /tmp, or where TMPDIR says. docs/guides/keepalived.md.
  *
- * Mode 0600, made under another name in the same folder and renamed, so that a reader never sees half a file and a link
+ * Mode 0600 unless a umask is set, made under another name in the same folder and renamed, so that a reader never sees half a file and a link
  * that somebody laid in /tmp is replaced, not followed.
  */
 
@@ -16,7 +16,7 @@ import type { ScriptCommand, VrrpConfiguration, VrrpGlobal } from "../../config/
 import { monotonicNow } from "../../sys/clock.ts";
 import { readInterfaces } from "../../sys/interfaces.ts";
 import { lookupGroup, lookupUser } from "../../sys/privileges.ts";
-import { onRealTimeSignals, SIGRTMAX, SIGRTMIN } from "../../sys/real-time-signals.ts";
+import { DUMP_SIGNALS, onRealTimeSignals } from "../../sys/real-time-signals.ts";
 import { renderData, renderParentData } from "../../vrrp/dump/data.ts";
 import type { Dumped, DumpFacts, DumpInterface } from "../../vrrp/dump/facts.ts";
 import { renderJson } from "../../vrrp/dump/json.ts";
@@ -25,9 +25,16 @@ import { allAddresses } from "../../vrrp/garp.ts";
 import type { HostSnapshot, InstanceSnapshot } from "../../vrrp/messages.ts";
 import { asctime, type Log } from "../log/log.ts";
 
+/** What runs now. */
+export interface DumpedState {
+  readonly configuration: Configuration;
+  readonly vrrp: HostSnapshot | undefined;
+  readonly pids: { readonly vrrp: number | undefined; readonly checker: number | undefined };
+}
+
 export interface DumpSource {
-  /** What runs now; without VRRP there is nothing to write. */
-  state(): Promise<{ readonly configuration: Configuration; readonly vrrp: HostSnapshot | undefined }>;
+  /** Without VRRP there is nothing to write. */
+  state(): Promise<DumpedState>;
 }
 
 export interface DumpOptions {
@@ -35,7 +42,12 @@ export interface DumpOptions {
   readonly log: Log;
   /** keepalived's `-s`. */
   readonly networkNamespace?: string | undefined;
+  /** keepalived's `-u`, which comes before `umask` in the file. */
+  readonly umask?: number | undefined;
 }
+
+/** keepalived's own. */
+const USUAL_UMASK = 0o177;
 
 type Kind = "data" | "stats" | "json";
 
@@ -52,23 +64,34 @@ export class Dumps {
   listen(): void {
     process.on("SIGUSR1", () => void this.write("data"));
     process.on("SIGUSR2", () => void this.write("stats"));
-    onRealTimeSignals([SIGRTMIN + 2, SIGRTMAX - 1], (signal) =>
-      signal === SIGRTMIN + 2 ? void this.write("json") : void this.write("stats", true),
+    const [json] = DUMP_SIGNALS;
+    onRealTimeSignals(DUMP_SIGNALS, (signal) =>
+      signal === json ? void this.write("json") : void this.write("stats", true),
     );
   }
 
   /** Never rejects: what cannot be written is in the log. */
   async write(kind: Kind, clear = false): Promise<void> {
     try {
-      const { configuration, vrrp } = await this.#options.source.state();
+      const { configuration, vrrp, pids } = await this.#options.source.state();
       if (configuration.vrrp === undefined)
         return this.#options.log.write("notice", `no VRRP runs: no .${kind} file to write`);
+      this.#announce(kind, pids);
       const dumped = this.#dumped(configuration, vrrp);
-      for (const [path, text] of this.#files(kind, configuration, dumped)) this.#put(path, text);
+      for (const [path, text] of this.#files(kind, configuration, dumped))
+        this.#put(path, text, 0o666 & ~this.#umask(configuration));
       if (clear) for (const one of vrrp?.instances ?? []) this.#cleared.set(one.name, one.counters);
     } catch (error) {
       this.#options.log.write("err", `cannot dump: ${error instanceof Error ? error.message : error}`);
     }
+  }
+
+  /** As keepalived says it, whose processes each write their own. */
+  #announce(kind: Kind, { vrrp }: DumpedState["pids"]): void {
+    const say = (what: string, pid: number | undefined) =>
+      this.#options.log.write("info", `Printing ${what} for process(${pid ?? 0}) on signal`);
+    if (kind === "data") say("parent data", process.pid);
+    say({ data: "VRRP data", stats: "VRRP stats", json: "VRRP as json" }[kind], vrrp);
   }
 
   /** The text of `.data` as it is now. */
@@ -92,6 +115,7 @@ export class Dumps {
     return {
       configuration: configuration.vrrp,
       daemon: configuration.daemon,
+      umask: this.#umask(configuration),
       snapshot: { ...snapshot, instances: countedSince(this.#cleared, snapshot.instances) },
       facts: factsOf(configuration.vrrp, this.#options.networkNamespace),
     };
@@ -119,9 +143,13 @@ export class Dumps {
     }
   }
 
-  #put(path: string, text: string): void {
+  #umask({ daemon }: Configuration): number {
+    return this.#options.umask ?? daemon?.umask ?? USUAL_UMASK;
+  }
+
+  #put(path: string, text: string, mode: number): void {
     try {
-      writeAside(path, text);
+      writeAside(path, text, mode);
     } catch (error) {
       this.#options.log.write("err", `cannot write ${path}: ${error instanceof Error ? error.message : error}`);
     }
@@ -137,10 +165,10 @@ export function dumpPath(
   return path.replace(/(\.[^./]*)?$/, `${suffix.join("")}$1`);
 }
 
-function writeAside(path: string, text: string): void {
+function writeAside(path: string, text: string, mode: number): void {
   const aside = join(dirname(path), `.keepalived.${randomBytes(6).toString("hex")}`);
   const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
-  const fd = openSync(aside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+  const fd = openSync(aside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
   try {
     const bytes = new TextEncoder().encode(text);
     for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);

@@ -34,7 +34,7 @@ export interface ChildPlan {
 
 export type ChildReport = Exclude<
   FromChild,
-  { type: "hello" | "ready" | "answer" | "done" | "farewell" | "script-group" }
+  { type: "hello" | "ready" | "answer" | "done" | "farewell" | "script-group" | "signalled" }
 >;
 
 export const FIRST_INHERITED_DESCRIPTOR = 4;
@@ -148,6 +148,7 @@ export class ManagedChild {
       if (message.type === "hello") void this.#begin(child);
       else if (message.type === "ready") this.#isReady();
       else if (message.type === "script-group") this.#scripts[message.runs ? "add" : "delete"](message.group);
+      else if (message.type === "signalled") kill(process.pid, message.signal);
       else if (message.type === "farewell") this.#snapshot = message.value;
       else if (message.type === "done") this.#orders.get(message.id)?.(message);
       else if (message.type === "answer") {

@@ -1,7 +1,7 @@
 /** What the files say, as far as it can be run. */
 
 import type { Configuration } from "../../config/model/configuration.ts";
-import { worst } from "../../config/text/diagnostic.ts";
+import { type Diagnostic, worst } from "../../config/text/diagnostic.ts";
 import { renderDiagnostic } from "../../config/text/render.ts";
 import { loadFromDisk } from "../configuration-files.ts";
 import type { Log } from "../log/log.ts";
@@ -22,27 +22,27 @@ const MOST_LINES = 50;
 
 /**
  * Warnings go to the log.
- * @param nothingIsFine keepalived runs with a configuration that asks for nothing, and waits for a better one
+ * @param manner keepalived's: it runs with a configuration that asks for nothing, and waits for a better one
  * @throws {ConfigurationRefused}
  */
 export function readConfiguration(
   files: readonly string[],
   configId: string | undefined,
   log: Log,
-  nothingIsFine = false,
+  manner?: { lineOf(diagnostic: Diagnostic): string } | undefined,
 ): Configuration {
   const { configuration, diagnostics } = loadFromDisk(files, { configId });
   const lines = (severity: "error" | "warning") => {
     const all = diagnostics
       .filter((one) => one.severity === severity)
-      .map((one) => (renderDiagnostic(one, { colour: false }).split("\n")[0] ?? "").trimEnd());
+      .map((one) => manner?.lineOf(one) ?? (renderDiagnostic(one, { colour: false }).split("\n")[0] ?? "").trimEnd());
     const more = all.length - MOST_LINES;
     return more > 0 ? [...all.slice(0, MOST_LINES), `… and ${more} more`] : all;
   };
   if (worst(diagnostics) === "error") throw new ConfigurationRefused(lines("error"));
   for (const line of lines("warning")) log.write("warning", line);
   const { vrrp, director, proxy } = configuration;
-  if (!nothingIsFine && vrrp === undefined && director === undefined && proxy === undefined)
+  if (manner === undefined && vrrp === undefined && director === undefined && proxy === undefined)
     throw new ConfigurationRefused([
       `nothing to run in ${files.join(", ")}: no vrrp_instance, no virtual_server and no frontend`,
     ]);

@@ -7,9 +7,11 @@
 
 import { inMilliseconds } from "../../base/time.ts";
 import type { Configuration } from "../../config/model/configuration.ts";
+import type { DaemonSettings } from "../../config/model/daemon.ts";
 import type { ProxyConfiguration } from "../../config/model/proxy.ts";
 import type { VrrpConfiguration } from "../../config/model/vrrp.ts";
 import { type PlannedChange, planLines, planReload } from "../../config/reload-plan.ts";
+import type { Diagnostic } from "../../config/text/diagnostic.ts";
 import type { HostSnapshot } from "../../vrrp/messages.ts";
 import type { DrainOrder } from "../director/virtual-servers.ts";
 import { type EventBody, eventNow } from "../events.ts";
@@ -19,6 +21,7 @@ import { VERSION } from "../version.ts";
 import { kernelProcesses } from "../vrrp/trackers/kernel-processes.ts";
 import { VrrpTrackers } from "../vrrp/trackers/vrrp-trackers.ts";
 import { ControlServer } from "./control.ts";
+import type { DumpedState } from "./dumps.ts";
 import { Listeners } from "./listeners.ts";
 import { type ChildPlan, type ChildReport, ManagedChild } from "./managed-child.ts";
 import { metricsText } from "./metrics.ts";
@@ -48,6 +51,8 @@ export interface Manner {
   readonly keepAddresses: boolean;
   /** `-I`: a stop leaves the virtual servers in the data plane. */
   readonly keepServices: boolean;
+  /** How a diagnostic reads in the log. */
+  lineOf(diagnostic: Diagnostic): string;
   /** A child has started, or has ended. */
   onChild(name: string, pid: number | undefined): void;
 }
@@ -124,7 +129,7 @@ export class Supervisor {
     await this.#trackers.configure(vrrp, proxy);
     if (this.#stopping !== undefined) return;
     if (vrrp !== undefined && vrrp.instances.length > 0) {
-      this.#vrrp = this.#startVrrp(vrrp, director === undefined ? undefined : this.#director);
+      this.#vrrp = this.#startVrrp(vrrp, daemon?.processNames, director === undefined ? undefined : this.#director);
     }
     if (proxy !== undefined) {
       void this.#proxies.replace(this.#proxies.start(proxy, listening?.listeners ?? []), proxy);
@@ -176,9 +181,13 @@ export class Supervisor {
   }
 
   /** For keepalived's dump files. */
-  async state(): Promise<{ readonly configuration: Configuration; readonly vrrp: HostSnapshot | undefined }> {
+  async state(): Promise<DumpedState> {
     const vrrp = await this.#vrrp?.ask();
-    return { configuration: this.#configuration, vrrp: vrrp as HostSnapshot | undefined };
+    return {
+      configuration: this.#configuration,
+      vrrp: vrrp as HostSnapshot | undefined,
+      pids: { vrrp: this.#vrrp?.pid, checker: this.#director?.pid },
+    };
   }
 
   async status(): Promise<StatusReport> {
@@ -230,11 +239,13 @@ export class Supervisor {
     await Promise.all(rest);
     await this.#scripts.shutdown(this.#configuration.vrrp?.global);
     this.#control?.close();
-    this.#log.write("info", "Stopped evenkeel");
+    if (this.#options.manner === undefined) this.#log.write("info", "Stopped evenkeel");
   }
 
   async #reload(cause: string): Promise<ReloadOutcome> {
     this.#log.write("info", "Reloading ...");
+    if (this.#options.manner !== undefined)
+      for (const file of this.#options.files) this.#log.write("info", `Configuration file ${file}`);
     const outcome = await this.#apply().catch(refusal);
     this.#lastReload = { time: new Date().toISOString(), ...outcome };
     this.#publish({ kind: "reload", result: outcome.result, cause, diagnostics: outcome.diagnostics });
@@ -260,7 +271,7 @@ export class Supervisor {
     const runsVrrp = next.vrrp !== undefined && next.vrrp.instances.length > 0;
     const director = needsDirector(next) && this.#director === undefined ? this.#startDirector(next) : undefined;
     const services = next.director === undefined ? undefined : director;
-    const vrrp = runsVrrp && this.#vrrp === undefined ? this.#startVrrp(next.vrrp, services) : undefined;
+    const vrrp = runsVrrp && this.#vrrp === undefined ? this.#startVrrp(next.vrrp, next.daemon?.processNames, services) : undefined;
     const proxies =
       next.proxy !== undefined && proxyChanged ? this.#proxies.start(next.proxy, listening?.listeners ?? []) : [];
     const started = [vrrp, director, ...proxies].filter((child) => child !== undefined);
@@ -320,7 +331,7 @@ export class Supervisor {
   /** @throws {ConfigurationRefused} */
   #read(): Configuration {
     const { files, configId, manner } = this.#options;
-    const all = readConfiguration(files, configId, this.#log, manner !== undefined);
+    const all = readConfiguration(files, configId, this.#log, manner);
     if (manner?.only === "vrrp") return { ...all, director: undefined };
     return manner?.only === "checkers" ? { ...all, vrrp: undefined } : all;
   }
@@ -331,13 +342,13 @@ export class Supervisor {
   }
 
   /** @param services whoever comes through a VIP before these are there would be refused */
-  #startVrrp(first: VrrpConfiguration, services?: ManagedChild): ManagedChild {
+  #startVrrp(first: VrrpConfiguration, names: ProcessNames, services?: ManagedChild): ManagedChild {
     return this.#child(
       {
         after: services === undefined ? undefined : this.#readyOrLate(services),
         name: "vrrp",
         main: "vrrp/main.ts",
-        nodeOptions: ["--max-old-space-size=64", "--max-semi-space-size=1"],
+        nodeOptions: ["--max-old-space-size=64", "--max-semi-space-size=1", ...titled(names?.vrrp)],
         descriptors: [],
         startMessage: (child) => ({
           type: "start",
@@ -357,7 +368,11 @@ export class Supervisor {
       {
         name: "director",
         main: "director/main.ts",
-        nodeOptions: ["--max-old-space-size=128", "--max-semi-space-size=2"],
+        nodeOptions: [
+          "--max-old-space-size=128",
+          "--max-semi-space-size=2",
+          ...titled(first.daemon?.processNames.checker),
+        ],
         descriptors: [],
         startMessage: (child) => {
           const { proxy, director } = child === this.#director ? this.#configuration : first;
@@ -467,6 +482,11 @@ export class Supervisor {
     this.#control?.publish(eventNow(body));
   }
 }
+
+type ProcessNames = DaemonSettings["processNames"] | undefined;
+
+/** `vrrp_process_name` and its like: what ps and pidof call the process. */
+const titled = (name: string | undefined): string[] => (name === undefined ? [] : [`--title=${name}`]);
 
 /** keepalived.conf has virtual servers, or haproxy.cfg has servers to check. */
 const needsDirector = ({ proxy, director }: Configuration): boolean => proxy !== undefined || director !== undefined;

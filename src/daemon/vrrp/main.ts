@@ -109,6 +109,7 @@ serveSupervisor(
       await network?.close();
       await recorder?.close();
     },
+    passesSignals: true,
     snapshot: () => (driver === undefined ? undefined : { ...driver.snapshot(), findings: observer?.report() ?? [] }),
   },
   log,

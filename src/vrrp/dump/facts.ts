@@ -39,6 +39,7 @@ export interface Dumped {
   readonly configuration: VrrpConfiguration;
   /** Undefined: keepalived's defaults. */
   readonly daemon?: DaemonSettings | undefined;
+  readonly umask?: number | undefined;
   readonly snapshot: HostSnapshot;
   readonly facts: DumpFacts;
 }

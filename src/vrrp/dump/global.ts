@@ -13,7 +13,7 @@ import type { Dumped } from "./facts.ts";
 const yes = (value: boolean): string => (value ? "true" : "false");
 
 /** The parent's file lacks the line of `default_interface`. */
-export function renderGlobal({ configuration, facts, daemon }: Dumped, parent: boolean): string[] {
+export function renderGlobal({ configuration, facts, daemon, umask = 0o177 }: Dumped, parent: boolean): string[] {
   const { global } = configuration;
   const { uid, gid } = facts.resolve({ argv: [], user: global.scriptUser });
   return [
@@ -45,7 +45,7 @@ export function renderGlobal({ configuration, facts, daemon }: Dumped, parent: b
     ` Script security ${global.enableScriptSecurity ? "enabled" : "disabled"}`,
     ` Default script uid:gid ${uid}:${gid}`,
     ...BUFFERS,
-    ` umask = ${octal(daemon?.umask ?? 0o177)}`,
+    ` umask = ${octal(umask)}`,
   ];
 }
 
