@@ -61,41 +61,25 @@ export class BackgroundNetlink {
   ): Promise<void> {
     const tried = requests[0]?.tried ?? "";
     const first = this.#sequence + 1;
+    this.#sequence = (this.#sequence + requests.length) >>> 0;
     // A socket without a peer writes to the kernel, which works on all messages within the call.
-    await writeTo(this.#fd, this.#together(requests)).catch((error: NodeJS.ErrnoException) => {
+    await writeTo(this.#fd, joined(requests, first)).catch((error: NodeJS.ErrnoException) => {
       throw systemError("netlink", Math.abs(error.errno ?? 0), tried);
     });
-    let missing = requests.length;
-    while (missing > 0) {
+    for (;;) {
       const batch = attempt(tried, () => addon.receive(this.#fd, ANSWER_BYTES, ANSWERS_AT_ONCE));
       if (batch === undefined) throw systemError("netlink", constants.EAGAIN, tried, "the kernel gave no answer");
       for (const answer of readBatch(batch).flatMap(({ bytes }) => parseNetlink(bytes).messages)) {
         const ack = parseAck(answer);
-        const index = answer.sequence - first;
+        const index = (answer.sequence - first) >>> 0;
         const request = requests[index];
-        // Others answer a request that failed half-way.
+        // Others answer requests that failed half-way.
         if (ack === undefined || request === undefined) continue;
-        missing--;
         this.port = answer.port;
         if (ack.errno !== 0) refused.set(position + index, systemError("netlink", ack.errno, request.tried, ack.text));
+        if (index === requests.length - 1) return;
       }
     }
-  }
-
-  /** One datagram, each message with its number. */
-  #together(requests: readonly PreparedRequest[]): Uint8Array {
-    const bytes = new Uint8Array(requests.reduce((sum, { message }) => sum + message.length, 0));
-    const view = new DataView(bytes.buffer);
-    // As unsigned 32 bits it lasts for years of hundreds a second; then it begins anew between two datagrams.
-    if (this.#sequence + requests.length > 0xffff_ffff) this.#sequence = 0;
-    let at = 0;
-    for (const { message } of requests) {
-      bytes.set(message, at);
-      view.setUint16(at + FLAGS_AT, view.getUint16(at + FLAGS_AT, true) | NLM_F_ACK, true);
-      view.setUint32(at + SEQUENCE_AT, ++this.#sequence, true);
-      at += message.length;
-    }
-    return bytes;
   }
 
   /** Resolves when the requests that are under way have ended. Safe to call twice. */
@@ -105,4 +89,19 @@ export class BackgroundNetlink {
     await this.#last;
     if (wasOpen) addon.close(this.#fd);
   }
+}
+
+/** One after another, numbered. The last is acknowledged; of the others only a refusal is told. */
+function joined(requests: readonly PreparedRequest[], first: number): Uint8Array {
+  const bytes = new Uint8Array(requests.reduce((sum, { message }) => sum + message.length, 0));
+  const view = new DataView(bytes.buffer);
+  let at = 0;
+  for (const [index, { message }] of requests.entries()) {
+    bytes.set(message, at);
+    view.setUint32(at + SEQUENCE_AT, (first + index) >>> 0, true);
+    if (index === requests.length - 1)
+      view.setUint16(at + FLAGS_AT, view.getUint16(at + FLAGS_AT, true) | NLM_F_ACK, true);
+    at += message.length;
+  }
+  return bytes;
 }

@@ -8,13 +8,14 @@ import { addressRequest } from "../../src/sys/addresses.ts";
 import { BackgroundNetlink } from "../../src/sys/background-netlink.ts";
 import { Interfaces } from "../../src/sys/interfaces.ts";
 import { TestNetwork } from "../support/namespace.ts";
+import { until } from "../support/until.ts";
 
-const assignment = (interfaceIndex: number, address: string) =>
+const assignment = (interfaceIndex: number, address: string, validLifetime = 100) =>
   addressRequest({
     interfaceIndex,
     address: address as IpAddress,
     prefixLength: 24,
-    validLifetime: 100,
+    validLifetime,
   });
 
 test("requests made in the background are done when the promise resolves, in order, and those refused are named", async () => {
@@ -52,4 +53,50 @@ test("requests made in the background are done when the promise resolves, in ord
   interfaces.close();
   const [link] = await a.ipJson("addr", "show", "dev", "eth0");
   assert.equal(link.addr_info.filter(({ local }: { local: string }) => local === "10.9.0.5").length, 0);
+});
+
+test("more requests than are made together are all made", async () => {
+  await using network = new TestNetwork();
+  const [a, b] = [await network.node("a"), await network.node("b")];
+  await network.link({ node: a, interface: "eth0" }, { node: b, interface: "eth0" });
+  const background = a.within(() => new BackgroundNetlink());
+  const [link] = await a.ipJson("link", "show", "dev", "eth0");
+  const all = Array.from({ length: 600 }, (_, at) => `10.9.${1 + (at >> 8)}.${at & 0xff}`);
+  const refused = await background.request(all.map((one) => assignment(link.ifindex, one)));
+  assert.equal(refused.size, 0);
+  const [now] = await a.ipJson("-4", "addr", "show", "dev", "eth0");
+  const held = now.addr_info.map(({ local }: { local: string }) => local);
+  assert.deepEqual(held.toSorted(), all.toSorted());
+  await background.close();
+});
+
+test("renewals by the socket that is overlooked are no news; additions by others and removals are", async () => {
+  await using network = new TestNetwork();
+  const [a, b] = [await network.node("a"), await network.node("b")];
+  await network.link({ node: a, interface: "eth0" }, { node: b, interface: "eth0" });
+  const seen: string[] = [];
+  const [background, interfaces] = a.within(() => [
+    new BackgroundNetlink(),
+    new Interfaces({
+      onChange(event) {
+        if ("address" in event && event.address.address.startsWith("10."))
+          seen.push(`${event.kind} ${event.address.address} ${event.address.validLifetime}`);
+      },
+      onError: () => {},
+    }),
+  ]);
+  try {
+    const index = interfaces.byName("eth0")?.index ?? 0;
+    await background.request([assignment(index, "10.9.0.1")]);
+    await until("the addition is seen", () => seen.length === 1);
+    interfaces.overlookRenewalsBy(background.port);
+    await background.request([assignment(index, "10.9.0.1", 200)]);
+    await a.run("ip", "addr", "add", "10.9.0.2/24", "dev", "eth0");
+    await a.run("ip", "addr", "del", "10.9.0.2/24", "dev", "eth0");
+    await until("the removal is seen", () => seen.some((one) => one.startsWith("address-removed")));
+    assert.deepEqual(seen, ["address 10.9.0.1 100", "address 10.9.0.2 forever", "address-removed 10.9.0.2 forever"]);
+  } finally {
+    interfaces.close();
+    await background.close();
+  }
 });
