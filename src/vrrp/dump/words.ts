@@ -3,6 +3,7 @@
 import { isIpv4 } from "../../base/ip.ts";
 import type { NotifyScripts, ScriptCommand, VirtualAddress, VrrpInstance } from "../../config/model/vrrp.ts";
 import type { StateName } from "../messages.ts";
+import { OWNER_PRIORITY } from "../router-state.ts";
 import type { DumpFacts } from "./facts.ts";
 
 /** What has not begun for want of the first results of its scripts is in FAULT for keepalived. */
@@ -11,7 +12,10 @@ export const shownState = (state: StateName): StateName => (state === "INIT" ? "
 /** `10.9.0.100/24 dev eth0 scope global set`; a host's own prefix length is left out. */
 export function addressText(instance: VrrpInstance, address: VirtualAddress, set: boolean): string {
   const onVmac = instance.vmac !== undefined && address.interface === instance.vmac.interface;
-  return textOf(address, onVmac ? `${address.interface}@${instance.interface}` : address.interface, set);
+  const device = onVmac ? `${address.interface}@${instance.interface}` : address.interface;
+  const text = textOf(address, device, set);
+  const dropped = set && !instance.accept && instance.priority !== OWNER_PRIORITY;
+  return dropped ? `${text} nftable_set` : text;
 }
 
 /** Static addresses are set when the daemon runs. */
