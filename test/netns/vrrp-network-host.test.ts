@@ -196,6 +196,11 @@ test("what an earlier run has left is removed and said, and what is configured o
   await a("route", "add", "10.72.0.0/24", "dev", "eth0");
   await a("rule", "add", "from", "10.70.0.1", "table", "100", "pref", "700", "protocol", "18");
   await a("link", "add", "vrrp.5", "link", "eth0", "address", "00:00:5e:00:01:05", "type", "macvlan");
+  const remark = "evenkeel net/ipv4/conf/eth0/arp_ignore=0 net/ipv4/conf/eth0/arp_filter=0";
+  await a("link", "add", "vrrp.6", "link", "eth0", "type", "macvlan");
+  await a("link", "set", "vrrp.6", "alias", remark);
+  await a("link", "add", "theirs", "link", "eth0", "type", "macvlan");
+  await lan.a.run("sh", "-c", "echo 1 > /proc/sys/net/ipv4/conf/eth0/arp_ignore");
   await lan.a.run(peerPath("nft"), "add table ip6 keepalived");
   const statics = { addresses: [vip("10.9.0.78")], routes: [route("10.71.0.0/24", { scope: 0 })], rules: [] };
   const vmac = { interface: "vrrp.5", mac: undefined, transmitOnBase: false };
@@ -211,6 +216,11 @@ test("what an earlier run has left is removed and said, and what is configured o
   assert.match(ours.program.output, /Removing 10\.9\.0\.77\/24 from eth0, which an earlier run has left/);
   assert.match(ours.program.output, /Removing vrrp\.5, which an earlier run has left/);
   await ours.becomes("MASTER");
+  assert.match(ours.program.output, /Removing vrrp\.6, which an earlier run has left/);
+  assert.doesNotMatch(await a("link"), /vrrp\.6/);
+  assert.match(await a("link"), /theirs/);
+  await ours.stop();
+  assert.equal((await lan.a.run("cat", "/proc/sys/net/ipv4/conf/eth0/arp_ignore")).trim(), "0");
 });
 
 test("a second daemon in the same place leaves what may be the first one's", async () => {

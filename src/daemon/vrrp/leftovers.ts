@@ -1,19 +1,22 @@
 /**
  * What an earlier run has left: addresses on the configured interfaces, routes and rules with our mark (protocol 18) that no
- * static item of this configuration asks for. Virtual addresses of this configuration are the machine's business.
+ * static item of this configuration asks for, and macvlans with our alias that no virtual router has. Virtual addresses of
+ * this configuration are the machine's business, and macvlans that it makes anew are `macvlans.ts`'s.
  *
  * Nothing is touched while another program of our kind runs in the same network namespace.
  */
 
 import type { VrrpConfiguration } from "../../config/model/vrrp.ts";
 import { removeAddress } from "../../sys/addresses.ts";
-import type { NetworkInterface } from "../../sys/interfaces.ts";
+import { type NetworkInterface, readInterfaces } from "../../sys/interfaces.ts";
+import { removeLink } from "../../sys/macvlan.ts";
 import type { Netlink } from "../../sys/netlink.ts";
 import { removeRule } from "../../sys/policy-rules.ts";
 import { removeRoute, routesOf, rulesOf } from "../../sys/routes.ts";
 import type { Log } from "../log/log.ts";
 import type { Complaints } from "./complaints.ts";
 import { OUR_PROTOCOL, routeKey, routeMessage, ruleKey, ruleMessage } from "./kernel-requests.ts";
+import { hasOurAlias, restoreBase } from "./macvlans.ts";
 
 export interface LeftoversOptions {
   readonly netlink: Netlink;
@@ -29,6 +32,7 @@ export function removeLeftovers(
   options: LeftoversOptions,
 ): void {
   for (const name of names) removeAddresses(configuration, name, options);
+  options.complaints.try("look for macvlans of an earlier run", () => removeMacvlans(configuration, options));
   options.complaints.try("look for routes of an earlier run", () => removeRoutes(configuration, options));
   options.complaints.try("look for rules of an earlier run", () => removeRules(configuration, options));
 }
@@ -51,6 +55,16 @@ function removeAddresses(
       `leftover ${address}`,
       () => void removeAddress(netlink, { interfaceIndex: found.index, address, prefixLength }),
     );
+  }
+}
+
+function removeMacvlans({ instances }: VrrpConfiguration, { netlink, log, complaints }: LeftoversOptions): void {
+  const named = new Set(instances.map(({ vmac }) => vmac?.interface));
+  for (const found of readInterfaces().values()) {
+    if (!hasOurAlias(found) || named.has(found.name)) continue;
+    log.write("info", `Removing ${found.name}, which an earlier run has left`);
+    restoreBase(found);
+    complaints.try(`leftover ${found.name}`, () => void removeLink(netlink, found.name));
   }
 }
 

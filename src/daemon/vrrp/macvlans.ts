@@ -125,13 +125,13 @@ export class Macvlans {
   /** False when it is somebody else's. */
   #removeLeftover(found: NetworkInterface, base: NetworkInterface, mac: MacAddress): boolean {
     const { complaints, log, netlink } = this.#options;
-    const isOurs = found.alias?.startsWith(ALIAS) === true || (found.lowerIndex === base.index && found.mac === mac);
-    if (found.kind !== "macvlan" || !isOurs) {
+    const looksOurs = found.kind === "macvlan" && found.lowerIndex === base.index && found.mac === mac;
+    if (!hasOurAlias(found) && !looksOurs) {
       complaints.say(found.name, `${found.name} exists and is no macvlan of ours: it is left as it is`);
       return false;
     }
     log.write("info", `Removing ${found.name}, which an earlier run has left`);
-    for (const [path, value] of settingsIn(found.alias ?? "")) writeSysctl(path, value);
+    restoreBase(found);
     return complaints.try(`remove ${found.name}`, () => void removeLink(netlink, found.name));
   }
 
@@ -199,6 +199,14 @@ function ownSettings(family: "ipv4" | "ipv6", name: string): [path: string, valu
     [`${ipv6}/autoconf`, "0"],
     [`${ipv6}/router_solicitations`, "0"],
   ];
+}
+
+export const hasOurAlias = ({ kind, alias }: NetworkInterface): boolean =>
+  kind === "macvlan" && alias?.startsWith(ALIAS) === true;
+
+/** The settings of its base as they were before the run that made this macvlan. */
+export function restoreBase({ alias }: NetworkInterface): void {
+  for (const [path, value] of settingsIn(alias ?? "")) writeSysctl(path, value);
 }
 
 /** Those of the base that an alias remembers; nothing else may be set by it. */
