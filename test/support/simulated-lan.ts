@@ -67,12 +67,21 @@ const MOST_WAITING = 200;
 export class SimulatedLan {
   now = instantAt(0);
   readonly happenings: Happening[] = [];
+  /** Addresses that a kernel lost though no process removed them; `before` is the place in `happenings`. */
+  readonly lost: {
+    readonly at: Instant;
+    readonly host: string;
+    readonly address: IpAddress;
+    readonly before: number;
+  }[] = [];
   loss: number;
   delay: number;
   /** The longest way that any packet has had. */
   slowest = 0;
   /** Answers what a script does; success when absent. */
   scriptOutcome: (host: string, script: string) => ScriptOutcome = () => ({ type: "exited", status: 0 });
+  /** How long it runs, when it is not ended. */
+  scriptTakes: (host: string, script: string) => number = () => NETLINK_DELAY;
   readonly #hosts = new Map<string, Host>();
   readonly #cut = new Set<string>();
   readonly #events: { readonly at: number; readonly run: () => void }[] = [];
@@ -104,7 +113,8 @@ export class SimulatedLan {
     });
   }
 
-  start(name: string): void {
+  /** `reports`: what trackers know before the start. */
+  start(name: string, reports: readonly Input[] = []): void {
     const host = this.#host(name);
     if (host.process !== undefined) return;
     host.process = initialState(host.configuration);
@@ -115,6 +125,7 @@ export class SimulatedLan {
       up: !host.down.has(at),
       addresses: [...addresses, ...this.#tableOn(host, at)],
     }));
+    for (const report of reports) this.#input(host, report);
     this.#input(host, { type: "start", interfaces });
   }
 
@@ -161,7 +172,7 @@ export class SimulatedLan {
   /** Somebody else takes an address away. */
   takeAddress(name: string, at: string, address: IpAddress): void {
     const host = this.#host(name);
-    host.table.delete(`${at} ${address}`);
+    if (host.table.delete(`${at} ${address}`)) this.#noteLost(host, address);
     this.#deliver(host, { type: "address", interface: at, address, present: false });
   }
 
@@ -172,6 +183,11 @@ export class SimulatedLan {
 
   heal(): void {
     this.#cut.clear();
+  }
+
+  /** What else may come to a host: reports of trackers, of addresses and routes. */
+  report(name: string, input: Input): void {
+    this.#deliver(this.#host(name), input);
   }
 
   /** Hands bytes to a host as if they had come by wire. */
@@ -288,8 +304,10 @@ export class SimulatedLan {
         break;
       case "run-script": {
         const { script } = output;
-        const outcome = this.scriptOutcome(host.name, script);
-        this.#toProcess(host, NETLINK_DELAY, { type: "script-result", script, outcome });
+        const takes = this.scriptTakes(host.name, script);
+        const outcome: ScriptOutcome =
+          takes > output.timeout ? { type: "timeout" } : this.scriptOutcome(host.name, script);
+        this.#toProcess(host, Math.min(takes, output.timeout), { type: "script-result", script, outcome });
         break;
       }
       case "stopped":
@@ -341,12 +359,17 @@ export class SimulatedLan {
     });
   }
 
+  #noteLost({ name }: Host, address: IpAddress, at: number = this.now): void {
+    this.lost.push({ at: instantAt(at), host: name, address, before: this.happenings.length });
+  }
+
   #expireAddresses(): void {
     for (const host of this.#hosts.values()) {
       for (const [key, { expiresAt }] of host.table) {
         if (expiresAt > this.now) continue;
         host.table.delete(key);
         const [at = "", address = ""] = key.split(" ");
+        this.#noteLost(host, address as IpAddress, expiresAt);
         this.#deliver(host, { type: "address", interface: at, address: address as IpAddress, present: false });
       }
     }

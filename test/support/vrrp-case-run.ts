@@ -1,15 +1,16 @@
 /** Runs a case of test/conformance/vrrp on the simulated LAN: one router, and neighbours of whom only adverts are there. */
 
 import type { IpAddress } from "../../src/base/ip.ts";
-import { instantAt, microseconds, seconds } from "../../src/base/time.ts";
+import { instantAt, microseconds } from "../../src/base/time.ts";
 import { load } from "../../src/config/load.ts";
-import type { VrrpConfiguration, VrrpInstance } from "../../src/config/model/vrrp.ts";
-import { advertPacket } from "../../src/vrrp/advert.ts";
-import type { Output } from "../../src/vrrp/messages.ts";
+import type { VirtualRoute } from "../../src/config/model/route.ts";
+import type { VrrpConfiguration } from "../../src/config/model/vrrp.ts";
+import type { Input, Output } from "../../src/vrrp/messages.ts";
 import { memoryEnvironment } from "./memory-files.ts";
 import { SimulatedLan } from "./simulated-lan.ts";
-import type { Case, Deed, Stimulus } from "./vrrp-cases.ts";
-import { addressOf, vip } from "./vrrp-configuration.ts";
+import { packetOf } from "./vrrp-case-neighbour.ts";
+import type { Case, Deed, ScriptConduct, Stimulus } from "./vrrp-cases.ts";
+import { addressOf } from "./vrrp-configuration.ts";
 
 const ROUTER = "r";
 
@@ -28,21 +29,64 @@ export function configurationOf(text: string): VrrpConfiguration {
 /** What it did, in lines as the timelines have them: `3.609 advert 100`. */
 export function runCase(one: Case): string[] {
   const lan = new SimulatedLan();
-  lan.add(ROUTER, configurationOf(one.configuration), OWN);
-  const statuses = new Map<string, number>();
-  lan.scriptOutcome = (_, name) => ({ type: "exited", status: statuses.get(name) ?? 0 });
+  const configuration = configurationOf(one.configuration);
+  const macvlans = configuration.instances.flatMap(({ vmac }) => (vmac === undefined ? [] : [[vmac.interface, []]]));
+  lan.add(ROUTER, configuration, { ...OWN, ...Object.fromEntries(macvlans) });
+  const world: World = { scripts: new Map(), reports: trackersOf(configuration), started: false };
+  lan.scriptOutcome = (_, name) => {
+    const does = world.scripts.get(name);
+    return { type: "exited", status: does?.type === "exits" ? does.status : 0 };
+  };
+  const { scriptTakes } = lan;
+  lan.scriptTakes = (host, name) => {
+    const does = world.scripts.get(name);
+    if (does?.type === "hangs") return Number.POSITIVE_INFINITY;
+    return does?.type === "takes" ? does.milliseconds * 1_000 : scriptTakes(host, name);
+  };
   for (const happening of one.happenings) {
     lan.run(microseconds(happening.at * 1_000 - lan.now));
-    if (happening.kind === "deed") perform(lan, one, happening.deed, statuses);
+    if (happening.kind === "deed") perform(lan, one, happening.deed, world);
     else hear(lan, happening.advert);
   }
   lan.run(microseconds(one.end * 1_000 - lan.now));
   return linesOf(one, lan);
 }
 
-function perform(lan: SimulatedLan, one: Case, deed: Deed, statuses: Map<string, number>): void {
+/** What is outside of the router. */
+interface World {
+  readonly scripts: Map<string, ScriptConduct>;
+  /** What trackers say at the start: the last of each. */
+  readonly reports: Input[];
+  started: boolean;
+}
+
+/** All that is tracked is well until the timeline says something else. */
+const trackersOf = ({ trackProcesses, instances, syncGroups }: VrrpConfiguration): Input[] => [
+  ...trackProcesses.map(({ name, quorum }): Input => ({ type: "process-count", process: name, count: quorum })),
+  ...[...instances, ...syncGroups].flatMap(({ trackProxies, trackServices }) => [
+    ...trackProxies.map(({ name }) => serviceState("proxy", name, true)),
+    ...trackServices.map(({ name }) => serviceState("service", name, true)),
+  ]),
+];
+
+const serviceState = (kind: "proxy" | "service", name: string, up: boolean): Input => ({
+  type: "service-state",
+  kind,
+  name,
+  up,
+  cause: `${kind} ${name} is ${up ? "up" : "down"}`,
+});
+
+function perform(lan: SimulatedLan, one: Case, deed: Deed, world: World): void {
+  const report = (input: Input): void => {
+    if (world.started) lan.report(ROUTER, input);
+    else world.reports.push(input);
+  };
   switch (deed.type) {
     case "start":
+      world.started = true;
+      lan.start(ROUTER, world.reports);
+      break;
     case "stop":
     case "freeze":
     case "thaw":
@@ -61,78 +105,58 @@ function perform(lan: SimulatedLan, one: Case, deed: Deed, statuses: Map<string,
       break;
     }
     case "script":
-      statuses.set(deed.name, deed.status);
+      world.scripts.set(deed.name, deed.does);
+      break;
+    case "file":
+      report({ type: "file-value", file: deed.name, value: deed.value });
+      break;
+    case "process":
+      report({ type: "process-count", process: deed.name, count: deed.count });
+      break;
+    case "proxy":
+    case "service":
+      report(serviceState(deed.type, deed.name, deed.up));
+      break;
+    case "own": {
+      const [at = ""] = Object.entries(OWN).find(([, known]) => known.some((own) => own === deed.address)) ?? [];
+      report({ type: "address", interface: at, address: addressOf(deed.address), present: deed.present });
+      break;
+    }
+    case "route":
+      for (const { name, virtualRoutes } of lan.configuration(ROUTER).instances)
+        for (const route of virtualRoutes)
+          if (destinationOf(route) === deed.destination)
+            report({ type: "route-lost", instance: name, what: route.written });
       break;
     default:
       deed satisfies never;
   }
 }
 
-function hear(lan: SimulatedLan, { priority, from, changes }: Stimulus): void {
-  const instances = lan.configuration(ROUTER).instances;
-  const mine = instances.find(({ name }) => name === (changes.get("instance") ?? instances[0]?.name));
-  if (mine === undefined) throw new Error(`no instance ${changes.get("instance")}`);
-  let theirs: VrrpInstance = mine;
-  let to = mine.unicastPeers === undefined ? mine.multicastGroup : addressOf("10.9.0.1");
-  let change = (packet: Uint8Array): Uint8Array => packet;
-  for (const [key, value] of changes) {
-    switch (key) {
-      case "instance":
-        break;
-      case "vrid":
-        theirs = { ...theirs, virtualRouterId: Number(value) };
-        break;
-      case "version":
-        theirs = { ...theirs, version: value === "2" ? 2 : 3 };
-        break;
-      case "interval":
-        theirs = { ...theirs, advertInterval: seconds(Number(value)) };
-        break;
-      case "auth":
-        theirs = { ...theirs, authPass: value === "none" ? undefined : value };
-        break;
-      case "vips":
-        theirs = { ...theirs, virtualAddresses: value === "" ? [] : value.split(",").map((text) => vip(text)) };
-        break;
-      case "ttl":
-        theirs = { ...theirs, unicastPeers: [], unicastTtl: Number(value) };
-        break;
-      case "to":
-        to = addressOf(value);
-        break;
-      case "checksum":
-        if (value === "plain") theirs = { ...theirs, checksumWithoutPseudoHeader: true };
-        else if (value === "pseudo") theirs = { ...theirs, checksumWithoutPseudoHeader: false };
-        // The reserved bits or the authentication type: what the checksum covers and nobody reads first.
-        else change = (packet) => packet.with(packet.length - 1, (packet.at(-1) ?? 0) ^ 1);
-        break;
-      case "cut":
-        change = (packet) => packet.subarray(0, packet.length - Number(value));
-        break;
-      default:
-        throw new Error(`no such change of an advert: ${key}`);
-    }
-  }
-  const packet = change(
-    advertPacket(theirs, priority, { source: addressOf(from), destination: to, identification: 1 }),
-  );
-  lan.inject(ROUTER, mine.interface, packet.toHex());
+function hear(lan: SimulatedLan, stimulus: Stimulus): void {
+  const { instance, packet } = packetOf(lan.configuration(ROUTER), stimulus);
+  const at = instance.vmac === undefined || instance.vmac.transmitOnBase ? instance.interface : instance.vmac.interface;
+  lan.inject(ROUTER, at, packet.toHex());
 }
+
+const destinationOf = ({ destination: { address, length } }: VirtualRoute): string => `${address}/${length}`;
 
 function linesOf(one: Case, lan: SimulatedLan): string[] {
   const wanted = new Set(one.expected.map(({ what }) => what));
-  const several = configurationOf(one.configuration).instances.length > 1;
   const lines: string[] = [];
   const held = new Set<string>();
-  for (const { at, output } of lan.happenings) {
-    const words = wordsOf(output, several);
-    if (output.type === "add-address") held.add(output.address.address);
+  const words = wording(configurationOf(one.configuration));
+  const lost = lan.lost.map(({ before, at, address }) => ({ before, at, said: `drops ${address}` }));
+  const did = lan.happenings.map(({ at, output }, place) => ({ before: place + 0.5, at, said: words(output) }));
+  for (const { at, said } of [...lost, ...did].sort((a, b) => a.before - b.before)) {
+    if (said === undefined || (/^(notifies|logs) /.test(said) && !wanted.has(said))) continue;
+    const [, verb, what = ""] = /^(adds|removes|holds|drops) (.*)$/.exec(said) ?? [];
+    if (verb === "adds" || verb === "holds") held.add(what);
     // Also what is not there is removed, to be sure.
-    if (output.type === "remove-address" && !held.delete(output.address.address)) continue;
-    if (words === undefined || (/^(notifies|logs) /.test(words) && !wanted.has(words))) continue;
-    const line = `${((at - instantAt(0)) / 1_000_000).toFixed(3)} ${words}`;
+    if ((verb === "removes" || verb === "drops") && !held.delete(what)) continue;
+    const line = `${((at - instantAt(0)) / 1_000_000).toFixed(3)} ${said}`;
     const [, before, times = "1"] = /^(.*?)(?: x(\d+))?$/.exec(lines.at(-1) ?? "") ?? [];
-    if (before === line && words.startsWith("announces")) lines[lines.length - 1] = `${line} x${Number(times) + 1}`;
+    if (before === line && said.startsWith("announces")) lines[lines.length - 1] = `${line} x${Number(times) + 1}`;
     else lines.push(line);
   }
   return lines;
@@ -141,25 +165,43 @@ function linesOf(one: Case, lan: SimulatedLan): string[] {
 export const expectedLines = (one: Case): string[] =>
   one.expected.map(({ at, what }) => `${(at / 1_000).toFixed(3)} ${what}`);
 
-function wordsOf(output: Output, several: boolean): string | undefined {
-  const whose = (name: string) => (several ? `${name} ` : "");
-  switch (output.type) {
-    case "state":
-      return `${whose(output.instance)}${output.to}`;
-    case "send-advert":
-      return `${whose(output.instance)}advert ${output.priority}${/^(224|ff02)/.test(output.destination) ? "" : ` to ${output.destination}`}`;
-    case "add-address":
-      return `holds ${output.address.address}`;
-    case "gratuitous-arp":
-    case "neighbour-advertisement":
-      return `announces ${output.address}`;
-    case "notify":
-      return `notifies ${output.kind} ${output.name} ${output.state} ${output.priority}`;
-    case "log":
-      return `logs ${output.line}`;
-    case "remove-address":
-      return `drops ${output.address.address}`;
-    default:
-      return undefined;
-  }
+/** How the timelines call what a router with this configuration does. */
+function wording({ instances }: VrrpConfiguration): (output: Output) => string | undefined {
+  const whose = (name: string) => (instances.length > 1 ? `${name} ` : "");
+  const virtualMac = (name: string, at: string): string => {
+    const found = instances.find((each) => each.name === name);
+    if (found?.vmac?.interface !== at) return "";
+    const family = found.family === "ipv4" ? "01" : "02";
+    return ` by 00:00:5e:00:${family}:${found.virtualRouterId.toString(16).padStart(2, "0")}`;
+  };
+  return (output) => {
+    switch (output.type) {
+      case "state":
+        return `${whose(output.instance)}${output.to}`;
+      case "send-advert": {
+        const to = /^(224|ff0[0-9a-f])/.test(output.destination) ? "" : ` to ${output.destination}`;
+        const by = virtualMac(output.instance, output.interface);
+        return `${whose(output.instance)}advert ${output.priority}${to}${by}`;
+      }
+      case "add-address":
+        return `holds ${output.address.address}`;
+      case "gratuitous-arp":
+      case "neighbour-advertisement":
+        return `announces ${output.address}${virtualMac(output.instance, output.interface)}`;
+      case "notify":
+        return `notifies ${output.kind} ${output.name} ${output.state} ${output.priority}`;
+      case "log":
+        return `logs ${output.line}`;
+      case "remove-address":
+        return `drops ${output.address.address}`;
+      case "add-route":
+      case "remove-route":
+        return `${output.type === "add-route" ? "adds" : "removes"} route ${destinationOf(output.route)}`;
+      case "add-rule":
+      case "remove-rule":
+        return `${output.type === "add-rule" ? "adds" : "removes"} rule from ${output.rule.from?.address}`;
+      default:
+        return undefined;
+    }
+  };
 }

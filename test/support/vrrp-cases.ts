@@ -11,7 +11,20 @@ export type Deed =
   | { readonly type: "link"; readonly interface: string; readonly up: boolean }
   /** Somebody else removes a virtual address. */
   | { readonly type: "takes"; readonly address: string }
-  | { readonly type: "script"; readonly name: string; readonly status: number };
+  /** Its answer, or that it needs so many milliseconds for it, or gives none. */
+  | { readonly type: "script"; readonly name: string; readonly does: ScriptConduct }
+  | { readonly type: "file"; readonly name: string; readonly value: number }
+  | { readonly type: "process"; readonly name: string; readonly count: number }
+  | { readonly type: "proxy" | "service"; readonly name: string; readonly up: boolean }
+  /** An address of the router itself, as README.md has them. */
+  | { readonly type: "own"; readonly address: string; readonly present: boolean }
+  /** Somebody else removes a virtual route, `destination` as in the kernel's table. */
+  | { readonly type: "route"; readonly destination: string };
+
+export type ScriptConduct =
+  | { readonly type: "exits"; readonly status: number }
+  | { readonly type: "takes"; readonly milliseconds: number }
+  | { readonly type: "hangs" };
 
 /** `<`: an advert from a neighbour that is configured as the router is, but for `changes`. */
 export interface Stimulus {
@@ -35,6 +48,10 @@ export interface Expected {
 export interface Case {
   readonly file: string;
   readonly title: string;
+  /** Why no real router can be asked it. */
+  readonly simulatedOnly: string | undefined;
+  /** Why keepalived 2.2.7 does otherwise. */
+  readonly keepalived: string | undefined;
   /** keepalived.conf, and what it is after a reload. */
   readonly configuration: string;
   readonly reloaded: string | undefined;
@@ -64,11 +81,19 @@ export function casesOf(file: string, text: string): Case[] {
       if (configuration === undefined || timeline === undefined || timelines.length > 1)
         throw new Error(`${file}: “${title}” is no case`);
       try {
-        return { file, title, configuration, reloaded, ...readTimeline(timeline) };
+        const remarks = remarksOf(part.slice(0, part.indexOf("```")));
+        return { file, title, ...remarks, configuration, reloaded, ...readTimeline(timeline) };
       } catch (error) {
         throw new Error(`${file}: “${title}”: ${(error as Error).message}`);
       }
     });
+}
+
+function remarksOf(text: string): Pick<Case, "simulatedOnly" | "keepalived"> {
+  const remarks = new Map([...text.matchAll(/^- (.*?): (.*)$/gm)].map(([, what = "", reason]) => [what, reason]));
+  for (const what of remarks.keys())
+    if (what !== "simulated only" && what !== "keepalived 2.2.7") throw new Error(`no such remark: “${what}”`);
+  return { simulatedOnly: remarks.get("simulated only"), keepalived: remarks.get("keepalived 2.2.7") };
 }
 
 function readTimeline(text: string): Pick<Case, "happenings" | "expected" | "end"> {
@@ -119,11 +144,36 @@ function deedOf(words: string): Deed {
       return { type, interface: first, up: second === "up" };
     case "takes":
       return { type, address: first };
-    case "script":
-      if (second !== "exits" || !/^\d+$/.test(third)) break;
-      return { type, name: first, status: Number(third) };
+    case "script": {
+      const does = conductOf(second, third);
+      if (does === undefined) break;
+      return { type, name: first, does };
+    }
+    case "file":
+      if (second !== "holds" || !/^-?\d+$/.test(third)) break;
+      return { type, name: first, value: Number(third) };
+    case "process":
+      if (second !== "runs" || !/^\d+$/.test(third)) break;
+      return { type, name: first, count: Number(third) };
+    case "proxy":
+    case "service":
+      if (second !== "up" && second !== "down") break;
+      return { type, name: first, up: second === "up" };
+    case "own":
+      if (second !== "goes" && second !== "comes") break;
+      return { type, address: first, present: second === "comes" };
+    case "route":
+      if (second !== "goes") break;
+      return { type, destination: first };
   }
   throw new Error(`nothing that can be done: “${words}”`);
+}
+
+function conductOf(verb: string | undefined, how: string): ScriptConduct | undefined {
+  if (verb === "hangs") return { type: "hangs" };
+  if (verb === "takes" && /^[\d.]+$/.test(how)) return { type: "takes", milliseconds: milliseconds(how) };
+  if (verb === "exits" && /^\d+$/.test(how)) return { type: "exits", status: Number(how) };
+  return undefined;
 }
 
 function advertOf(words: string): Stimulus {
