@@ -1,10 +1,21 @@
 /**
- * A pid file as keepalived keeps it: `%d\n`, mode 0644, locked as long as the daemon lives (F_OFD_SETLK on the whole file), so
- * that keepalived and we see each other.
+ * A pid file as keepalived keeps it: `%d\n`, mode 0644, locked as long as the daemon lives (F_OFD_SETLK on the whole file), as
+ * later versions do. keepalived 2.2.7 holds no lock: it goes by the number in the file, and is recognised by its program.
  */
 
-import { closeSync, constants, fchmodSync, ftruncateSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
-import { dirname } from "node:path";
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
+import { basename, dirname } from "node:path";
 import { addon, attempt } from "./addon.ts";
 
 export class PidFile {
@@ -24,7 +35,7 @@ export class PidFile {
     const fd = openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o644);
     let mine = false;
     try {
-      mine = attempt(`lock ${path}`, () => addon.ofdLock(fd));
+      mine = attempt(`lock ${path}`, () => addon.ofdLock(fd)) && !isKeepalived(readFileSync(fd, "latin1"));
     } finally {
       if (!mine) closeSync(fd);
     }
@@ -43,5 +54,17 @@ export class PidFile {
     this.#open = false;
     rmSync(this.path, { force: true });
     closeSync(this.#fd);
+  }
+}
+
+/** Whether the process of that number runs keepalived's program. Any other got the number of one that has died. */
+function isKeepalived(content: string): boolean {
+  const pid = /^\d+/.exec(content)?.[0];
+  if (pid === undefined) return false;
+  try {
+    // An update of the package leaves the running program without a name.
+    return basename(readlinkSync(`/proc/${pid}/exe`).replace(/ \(deleted\)$/, "")) === "keepalived";
+  } catch {
+    return false;
   }
 }

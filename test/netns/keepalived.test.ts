@@ -132,6 +132,17 @@ test("a second daemon, ours or keepalived, says that one is running and ends wit
   assert.match(readFileSync(host.path("p.pid"), "utf8"), /^\d+\n$/);
 });
 
+test("beside a running keepalived, which locks no pid file, ours says that one is running and leaves its pid file alone", async () => {
+  await using host = await Host.start();
+  const theirs = host.run(peerPath("keepalived"), ["-n", "-l"]);
+  await theirs.sees(/Entering BACKUP STATE/);
+  const before = readFileSync(host.path("p.pid"), "utf8");
+  const ours = host.run(KEEPALIVED, ["-n", "-l"]);
+  assert.deepEqual(await ours.exited, { status: 0, signal: null });
+  assert.match(ours.output, /daemon is already running\n/);
+  assert.equal(readFileSync(host.path("p.pid"), "utf8"), before);
+});
+
 test("without -n it returns when the daemon runs, in a session of its own, with a log file a process", async () => {
   await using host = await Host.start();
   const start = host.run(KEEPALIVED, ["-D", "-G", `-g${host.path("k.log")}`]);
