@@ -4,7 +4,7 @@
  */
 
 import type { SyncGroup, VrrpInstance } from "../config/model/vrrp.ts";
-import { type Entry, enter, notification } from "./enter.ts";
+import { type Entry, enter, notification, tellPriority } from "./enter.ts";
 import {
   type Draft,
   type GroupState,
@@ -14,7 +14,7 @@ import {
   routerNamed,
   routerPosition,
 } from "./host-state.ts";
-import { type RouterState, skewOf } from "./router-state.ts";
+import { OWNER_PRIORITY, type RouterState, skewOf } from "./router-state.ts";
 import { log, type Step } from "./step.ts";
 import { chain } from "./verdict.ts";
 
@@ -27,9 +27,11 @@ export function change(
 ): void {
   const before = apply(draft, name, action);
   const now = routerNamed(draft, name);
-  if (before === undefined || now === undefined || before.state === now.state) return;
+  if (before === undefined || now === undefined) return;
   const group = groupOf(draft, name);
   if (group === undefined) return;
+  if (now.ownerConflict && !before.ownerConflict) yieldTogether(step, draft, group, now);
+  if (before.state === now.state) return;
   const to = now.state;
   const cause = chain(now.cause, `${name} ${to}`);
   draft.groups = draft.groups.map((known) => (known.name === group.name ? { ...known, cause } : known));
@@ -42,6 +44,20 @@ export function change(
     apply(draft, follower, (instance, router) =>
       enter(step, instance, router, following(instance, router, to, chain(cause, `group ${group.name}`), resigned)),
     );
+  }
+}
+
+/**
+ * One that gives up its ownership takes those of the others along: two groups of owners that each gave up another member
+ * would outvote each other for ever.
+ */
+function yieldTogether(step: Step, draft: Draft, group: SyncGroup, { name, priority }: RouterState): void {
+  const owners = membersOf(draft, group).filter((member) => member.priority === OWNER_PRIORITY);
+  for (const owner of owners) {
+    apply(draft, owner.name, (instance, router) => {
+      tellPriority(step, instance, router, priority, chain(`${name} is not the only owner`, `group ${group.name}`));
+      return { ...router, ownerConflict: true, priority };
+    });
   }
 }
 

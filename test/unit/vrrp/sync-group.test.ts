@@ -267,3 +267,22 @@ describe("A sync group on two hosts", () => {
     }
   });
 });
+
+describe("Two sync groups that are both configured as owners", () => {
+  // Both hosts take everything at the same moment; each hears of the other on another LAN first.
+  for (const seed of [-367315852, 1, 2, 3, 4, 5]) {
+    it(`agree on one of them within a master-down interval (seed ${seed})`, () => {
+      const lan = new SimulatedLan({ seed });
+      lan.add("lb1", pair(255), { eth0: ip("10.9.0.1"), eth1: ip("10.9.1.1") });
+      lan.add("lb2", pair(255), { eth0: ip("10.9.0.2"), eth1: ip("10.9.1.2") });
+      for (const name of lan.names()) lan.start(name);
+      lan.run(seconds(5));
+      assert.deepEqual([lan.masters("EXT"), lan.masters("INT")], [["lb2"], ["lb2"]]);
+      for (const name of lan.names()) {
+        const priorities = ["EXT", "INT"].map((one) => lan.instance(name, one).effectivePriority);
+        assert.deepEqual(priorities, [254, 254]);
+        assert.equal(lan.log(name).filter((line) => line.includes("CONFIGURATION ERROR")).length, 1);
+      }
+    });
+  }
+});
