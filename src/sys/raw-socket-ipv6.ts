@@ -5,7 +5,7 @@
  * traffic class, flow label and extension headers.
  */
 
-import type { Ipv6Address } from "../base/ip.ts";
+import type { IpAddress, Ipv6Address } from "../base/ip.ts";
 import { encodeIpv6 } from "../wire/ipv6.ts";
 import { addon, attempt, constants, type Descriptor } from "./addon.ts";
 import type { RawPacket, RawSocket, RawSocketOptions } from "./raw-socket.ts";
@@ -41,10 +41,14 @@ export function openRawSocket6(options: Omit<RawSocketOptions, "multicastGroup">
     addon.close(fd);
     throw error;
   }
+  // Where the last one went: mostly the next goes there too.
+  let to: { readonly destination: IpAddress; readonly address: Uint8Array } | undefined;
   return {
     fd,
     send(packet, destination) {
-      attempt(`send to ${destination} on ${name}`, () => addon.send(fd, packet, inetSockaddr(destination, 0, index)));
+      if (to?.destination !== destination) to = { destination, address: inetSockaddr(destination, 0, index) };
+      const { address } = to;
+      attempt(`send to ${destination} on ${name}`, () => addon.send(fd, packet, address));
     },
     join(group) {
       const request = multicastRequest6(group as Ipv6Address, index);

@@ -80,10 +80,14 @@ export function openRawSocket(options: RawSocketOptions): RawSocket {
     addon.close(fd);
     throw error;
   }
+  // Where the last one went: mostly the next goes there too.
+  let to: { readonly destination: IpAddress; readonly address: Uint8Array } | undefined;
   return {
     fd,
     send(packet, destination) {
-      attempt(`send to ${destination} on ${name}`, () => addon.send(fd, packet, inetSockaddr(destination, 0)));
+      if (to?.destination !== destination) to = { destination, address: inetSockaddr(destination, 0) };
+      const { address } = to;
+      attempt(`send to ${destination} on ${name}`, () => addon.send(fd, packet, address));
     },
     join: (group) => attempt(`join ${group} on ${name}`, () => join(fd, group as Ipv4Address, index)),
     close: () => watched.close(),

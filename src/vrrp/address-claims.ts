@@ -8,7 +8,7 @@ import type { MacAddress } from "../base/mac.ts";
 import { after, between, type Instant, seconds } from "../base/time.ts";
 import type { Finding } from "./findings.ts";
 import type { InstanceSnapshot } from "./messages.ts";
-import { type Claim, isSending, type NeighbourhoodState, silenceOf } from "./neighbourhood-state.ts";
+import { type Claim, instanceOf, isSending, type NeighbourhoodState, silenceOf } from "./neighbourhood-state.ts";
 
 /** A claim counts for so long: longer than it takes to ask again. */
 export const CLAIM_LINGERS = seconds(8);
@@ -31,7 +31,7 @@ export function judgeClaims(state: NeighbourhoodState, now: Instant): Finding[] 
 
 /** Where an address is seen from outside: a macvlan's base interface. */
 export function placeOf(state: NeighbourhoodState, mine: InstanceSnapshot, name: string): string {
-  const own = state.configuration?.instances.find((one) => one.name === mine.name);
+  const own = instanceOf(state, mine.name);
   return own?.vmac?.interface === name ? own.interface : name;
 }
 

@@ -7,6 +7,7 @@ import type { IpAddress } from "../base/ip.ts";
 import type { MacAddress } from "../base/mac.ts";
 import { after, between, type Duration, type Instant, instantAt, microseconds, seconds } from "../base/time.ts";
 import type { VrrpConfiguration, VrrpInstance } from "../config/model/vrrp.ts";
+import { indexOf } from "./configuration-index.ts";
 import type { Finding, FindingCode, OwnInterface } from "./findings.ts";
 import type { InstanceSnapshot } from "./messages.ts";
 
@@ -94,8 +95,10 @@ export const initialNeighbourhood = (): NeighbourhoodState => ({
   asking: [],
 });
 
-export const instanceOf = (state: NeighbourhoodState, name: string): VrrpInstance | undefined =>
-  state.configuration?.instances.find((one) => one.name === name);
+export function instanceOf({ configuration }: NeighbourhoodState, name: string): VrrpInstance | undefined {
+  const position = configuration && indexOf(configuration).positions.get(name);
+  return position === undefined ? undefined : configuration?.instances[position];
+}
 
 /** A neighbour that is silent for longer has ceased to send. */
 export const silenceOf = (peer: Pick<Peer, "interval">): Duration =>

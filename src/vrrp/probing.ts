@@ -20,23 +20,24 @@ export function ask(
   now: Instant,
 ): { readonly state: NeighbourhoodState; readonly outputs: readonly NeighbourhoodOutput[] } {
   const masters = state.instances.filter((one) => one.state === "MASTER" && !one.leaving && one.holdsAddresses);
-  const isMaster = (name: string) => masters.some((one) => one.name === name);
-  let asking = state.asking.filter(({ instance }) => isMaster(instance));
+  const names = new Set(masters.map(({ name }) => name));
+  const known = new Map(state.probing.map((one) => [one.instance, one]));
+  const ownedElsewhere = new Set(
+    state.held.flatMap(({ finding }) => (finding.code === "address-owned-elsewhere" ? [finding.instance] : [])),
+  );
+  const asking = state.asking.filter(({ instance }) => names.has(instance));
+  // Those of the round before come first: with very many addresses a round takes as long as it takes.
+  const waiting = new Set(asking.map(({ instance }) => instance));
   const probing = masters.map((mine): Probing => {
-    const before = state.probing.find((one) => one.instance === mine.name);
+    const before = known.get(mine.name);
     const started =
       before?.since === mine.since ? before : { instance: mine.name, since: mine.since, round: 0, nextAt: now };
     // Whether somebody still has it is to be known soon.
-    const longest = isOwnedElsewhere(state, mine.name) ? WHILE_OWNED_ELSEWHERE : RARELY;
+    const longest = ownedElsewhere.has(mine.name) ? WHILE_OWNED_ELSEWHERE : RARELY;
     const current = { ...started, nextAt: instantAt(Math.min(started.nextAt, after(now, longest))) };
-    // Those of the round before come first: with very many addresses a round takes as long as it takes.
-    if (current.nextAt > now || asking.some(({ instance }) => instance === mine.name)) return current;
-    const all = mine.addresses.map(({ interface: at, address }) => ({
-      instance: mine.name,
-      interface: placeOf(state, mine, at),
-      address,
-    }));
-    asking = [...asking, ...all];
+    if (current.nextAt > now || waiting.has(mine.name)) return current;
+    for (const { interface: at, address } of mine.addresses)
+      asking.push({ instance: mine.name, interface: placeOf(state, mine, at), address });
     return { ...current, round: current.round + 1, nextAt: after(now, PAUSES[current.round] ?? longest) };
   });
   return {
@@ -44,6 +45,3 @@ export function ask(
     outputs: asking.slice(0, MOST_AT_ONCE).map((one) => ({ type: "probe", ...one })),
   };
 }
-
-const isOwnedElsewhere = (state: NeighbourhoodState, name: string): boolean =>
-  state.held.some(({ finding }) => finding.instance === name && finding.code === "address-owned-elsewhere");

@@ -21,10 +21,10 @@ const NOT_MEANT_FOR_US: readonly FindingCode[] = [
 const FILTERED_AFTER = seconds(2);
 
 export function judgeMasters(state: NeighbourhoodState, now: Instant): Finding[] {
+  const sending = state.peers.filter((peer) => isSending(peer, now) && !peer.remarks.includes("duplicate-vrid"));
+  const byInstance = Map.groupBy(sending, ({ instance }) => instance);
   return state.instances.flatMap((mine) => {
-    const others = state.peers.filter(
-      (peer) => peer.instance === mine.name && isSending(peer, now) && !peer.remarks.includes("duplicate-vrid"),
-    );
+    const others = byInstance.get(mine.name) ?? [];
     return [...rivals(state, mine, others, now), ...filtered(mine, others, now)];
   });
 }

@@ -51,6 +51,8 @@ export class Observer {
   #told = 0;
   #ticks = 0;
   #ownKey = "";
+  /** What the sockets and what is known of this host were last worked out from; undefined when a socket is missing. */
+  #looked: { readonly configuration: VrrpConfiguration; readonly interfaces: readonly NetworkInterface[] } | undefined;
   #closed = false;
   readonly #timer: NodeJS.Timeout;
 
@@ -145,6 +147,10 @@ export class Observer {
   #look(): void {
     if (this.#closed) return;
     const there = this.#options.interfaces();
+    if (this.#isAsBefore(there)) {
+      for (const [name, { ear }] of this.#ears) this.#try(name, () => ear.wake());
+      return;
+    }
     const wanted = watchedAddresses(this.#configuration);
     for (const [name, { ear }] of this.#ears) {
       if (wanted.has(name) && byName(there, name)?.index === ear.index) continue;
@@ -155,6 +161,8 @@ export class Observer {
       const found = byName(there, name);
       if (found !== undefined) this.#try(name, () => this.#listen(found, addresses));
     }
+    const listening = [...wanted.keys()].every((name) => this.#ears.has(name) || byName(there, name) === undefined);
+    this.#looked = listening ? { configuration: this.#configuration, interfaces: [...there.values()] } : undefined;
     const macs = [...there.values()].flatMap(({ mac }) => mac ?? []);
     const all = [...there.values()].flatMap((one) => one.addresses.map(({ address }) => address));
     const interfaces = [...wanted.keys()].flatMap((name): OwnInterface[] => {
@@ -169,6 +177,15 @@ export class Observer {
     if (key === this.#ownKey && this.#state.configuration === this.#configuration) return;
     this.#ownKey = key;
     this.#observe({ type: "own", configuration: this.#configuration, interfaces });
+  }
+
+  /** An interface that has changed is another object. */
+  #isAsBefore(there: ReadonlyMap<number, NetworkInterface>): boolean {
+    const before = this.#looked;
+    if (before?.configuration !== this.#configuration || before.interfaces.length !== there.size) return false;
+    let at = 0;
+    for (const one of there.values()) if (before.interfaces[at++] !== one) return false;
+    return true;
   }
 
   /** @throws SystemError */
