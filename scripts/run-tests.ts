@@ -1,88 +1,76 @@
 /**
- * Runs the test files with node:test and prints one report with one summary. scripts/test calls it in the private world.
+ * Runs the test files and prints one report with one summary. scripts/test calls it in the private world.
  *
- * Unit tests run in parallel. All others share a network namespace and use fixed names and ports, so they run one file at
- * a time. Fails when a test failed, and when none ran: a filter that fits nothing must not look like success.
+ * Unit tests run together. Each other file runs in a private world of its own, as all use the same names, ports and folders:
+ * mostly they wait for timers of protocols, so several worlds share the processors. Their reports follow one after the
+ * other. Fails when a test failed, and when none ran: a filter that fits nothing must not look like success.
  */
 
+import { spawn } from "node:child_process";
 import { globSync } from "node:fs";
 import { resolve } from "node:path";
-import { pipeline } from "node:stream/promises";
-import { run } from "node:test";
-import { spec, type TestEvent } from "node:test/reporters";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
 
-/** Longest run of one test in milliseconds: far above the slowest, so that only a hang meets it. */
-const testTimeout = 180_000;
-/** Longest silence of the whole run: a file whose tests are done but that does not end meets this one. */
-const silenceTimeout = testTimeout + 20_000;
+const IN_NAMESPACES = fileURLToPath(new URL("in-namespaces", import.meta.url));
+const RUN_TEST_FILES = fileURLToPath(new URL("run-test-files.ts", import.meta.url));
+const UNIT_CONCURRENCY = 2;
+const WORLDS = 3;
 
-type Summary = Extract<TestEvent, { type: "test:summary" }>["data"];
-/** What the type declarations leave out (@types/node 26.6). */
-type Counts = Summary["counts"] & { failed: number };
-const total = { tests: 0, suites: 0, pass: 0, fail: 0, cancelled: 0, skipped: 0, todo: 0, duration_ms: 0 };
-let succeeded = true;
+const total: Record<string, number> = { tests: 0, suites: 0, pass: 0, fail: 0, cancelled: 0, skipped: 0, todo: 0 };
+const failed: string[] = [];
 
-function count(summary: Summary): void {
-  const counts = summary.counts as Counts;
-  total.tests += counts.tests;
-  total.suites += counts.suites;
-  total.pass += counts.passed;
-  total.fail += counts.failed;
-  total.cancelled += counts.cancelled;
-  total.skipped += counts.skipped;
-  total.todo += counts.todo;
-  total.duration_ms += summary.duration_ms;
-  succeeded &&= summary.success;
-}
-
-/** The closing lines of one run: the sum over all runs takes their place. */
-function isClosingLine(event: TestEvent): boolean {
-  if (event.type !== "test:diagnostic" || event.data.nesting !== 0 || event.data.file !== undefined) return false;
-  const [word, figure] = event.data.message.split(" ");
-  return Object.hasOwn(total, word ?? "") && Number.isFinite(Number(figure));
-}
-
-async function* runFiles(files: string[], concurrency: number): AsyncGenerator<TestEvent> {
+/** `title` stands for the files when they fail. A shown report comes as it is written, another one when it is complete. */
+async function runFiles(
+  title: string,
+  files: readonly string[],
+  { world }: { readonly world: boolean },
+): Promise<void> {
   if (files.length === 0) return;
-  const running = new Set<string>();
-  const abort = new AbortController();
-  const giveUp = () => {
-    console.error(`test: nothing heard for ${silenceTimeout / 1000} s; stopped: ${[...running].join(" ")}`);
-    succeeded = false;
-    abort.abort();
+  const words = [RUN_TEST_FILES, String(world ? 1 : UNIT_CONCURRENCY), ...files.map((file) => resolve(file))];
+  const [program, argv] = world ? [IN_NAMESPACES, [process.execPath, ...words]] : [process.execPath, words];
+  const child = spawn(program, argv, {
+    stdio: ["ignore", world ? "pipe" : "inherit", world ? "pipe" : "inherit", "pipe"],
+  });
+  const status = new Promise<number | null>((settle) => child.once("close", (code) => settle(code)));
+  const [counts, report, errors] = await Promise.all([
+    text(child.stdio[3] as NodeJS.ReadableStream),
+    child.stdout === null ? "" : text(child.stdout),
+    child.stderr === null ? "" : text(child.stderr),
+  ]);
+  process.stdout.write(report);
+  process.stderr.write(errors);
+  const succeeded = (await status) === 0 && counts !== "";
+  if (!succeeded) failed.push(title);
+  for (const [name, figure] of Object.entries(counts === "" ? {} : (JSON.parse(counts) as Record<string, number>))) {
+    total[name] = (total[name] ?? 0) + figure;
+  }
+}
+
+/** Each of the files in a world of its own, so many at a time. */
+async function runInWorlds(files: readonly string[]): Promise<void> {
+  const waiting = [...files];
+  const one = async () => {
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+      await runFiles(file, [file], { world: true });
+    }
   };
-  const silence = setTimeout(giveUp, silenceTimeout);
-  const options = { files: files.map((file) => resolve(file)), concurrency, timeout: testTimeout };
-  for await (const event of run({ ...options, signal: abort.signal }) as AsyncIterable<TestEvent>) {
-    silence.refresh();
-    if (event.type === "test:dequeue" && event.data.nesting === 0 && event.data.file) running.add(event.data.file);
-    if (event.type === "test:summary" && event.data.file) running.delete(event.data.file);
-    if (event.type === "test:summary" && event.data.file === undefined) count(event.data);
-    else if (!isClosingLine(event)) yield event;
-  }
-  clearTimeout(silence);
+  await Promise.all(Array.from({ length: WORLDS }, one));
 }
 
-async function* runAll(files: string[]): AsyncGenerator<TestEvent> {
-  const isUnit = (file: string) => file.startsWith("test/unit/");
-  yield* runFiles(files.filter(isUnit), 2);
-  yield* runFiles(
-    files.filter((file) => !isUnit(file)),
-    1,
-  );
-  for (const [word, figure] of Object.entries(total)) {
-    yield { type: "test:diagnostic", data: { nesting: 0, message: `${word} ${figure}`, level: "info" } } as TestEvent;
-  }
-}
-
+const started = performance.now();
 const filters = process.argv.slice(2);
 const files = globSync("test/**/*.test.ts")
   .filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)))
   .sort();
-await pipeline(runAll(files), new spec(), process.stdout, { end: false });
+const isUnit = (file: string) => file.startsWith("test/unit/");
+await runFiles("unit tests", files.filter(isUnit), { world: false });
+await runInWorlds(files.filter((file) => !isUnit(file)));
 
-if (total.tests - total.skipped === 0) {
+for (const [name, figure] of Object.entries(total)) console.log(`ℹ ${name} ${figure}`);
+console.log(`ℹ duration_ms ${Math.round(performance.now() - started)}`);
+if (failed.length > 0) console.error(`test: failed: ${failed.join(", ")}`);
+const ran = (total.tests ?? 0) - (total.skipped ?? 0) > 0;
+if (!ran)
   console.error(`test: no test ran (${files.length} files${filters.length ? ` fit ${filters.join(" ")}` : ""})`);
-  succeeded = false;
-}
-process.exitCode = succeeded ? 0 : 1;
+process.exitCode = failed.length === 0 && ran ? 0 : 1;
