@@ -47,11 +47,12 @@ const stateCell = (text: string): Cell => {
 const INSTANCES: readonly (string | Column)[] = [
   "INSTANCE",
   "STATE",
+  { title: "FOR", leaveOut: 1 },
   "PRIORITY",
-  { title: "VRID", leaveOut: 2 },
-  { title: "INTERFACE", leaveOut: 1 },
+  { title: "VRID", leaveOut: 3 },
+  { title: "INTERFACE", leaveOut: 2 },
   "ADDRESSES",
-  { title: "LAST ADVERT HEARD", leaveOut: 3 },
+  { title: "LAST ADVERT HEARD", leaveOut: 4 },
   "CAUSE",
 ];
 const REAL_SERVERS: readonly (string | Column)[] = [
@@ -107,11 +108,16 @@ export function statusText(report: StatusReport, nowMs: number, paper: Paper, cl
   };
   const { vrrp, director, proxy } = report;
   if (vrrp !== undefined) {
-    add(INSTANCES, vrrp.instances.map(instanceRow));
+    add(
+      INSTANCES,
+      vrrp.instances.map((one) => instanceRow(one, paper.width, clock)),
+    );
     const refused = vrrp.instances.flatMap((one) =>
       one.lastRefused === undefined
         ? []
-        : [`${one.name}: refused an advert of ${one.lastRefused.from}: ${one.lastRefused.detail}`],
+        : [
+            `${one.name}: refused an advert of ${one.lastRefused.from}${ago(one.lastRefused.at, clock)}: ${one.lastRefused.detail}`,
+          ],
     );
     if (refused.length > 0) sections.push(refused);
     const faults = vrrp.instances.flatMap((one) => faultLines(one, nowMs, clock));
@@ -167,17 +173,18 @@ export function statusText(report: StatusReport, nowMs: number, paper: Paper, cl
 const percent = (part: number, whole: number): string =>
   part > 0 && part * 100 < whole ? "under 1%" : `${Math.floor((part * 100) / whole)}%`;
 
-function instanceRow(one: InstanceSnapshot): (string | Cell)[] {
+function instanceRow(one: InstanceSnapshot, width: number | undefined, clock: Instant | undefined): (string | Cell)[] {
   const advert = one.lastAdvert;
   return [
     one.name,
     stateCell(one.leaving ? `${one.state} (leaving)` : one.state),
+    clock === undefined ? "" : spanOf(one.since, clock),
     one.effectivePriority === one.basePriority
       ? String(one.basePriority)
       : `${one.effectivePriority} (of ${one.basePriority})`,
     String(one.virtualRouterId),
     one.interface,
-    addressesText(one.addresses),
+    addressesText(one.addresses, width === undefined || width > NARROW ? MOST_ADDRESSES : 1),
     advert === undefined
       ? "none"
       : `${advert.from} priority ${advert.priority}, every ${inSeconds(one.masterAdvertInterval)} s`,
@@ -253,16 +260,24 @@ function virtualServerNotes({ name, quorum, quorumUp, weight, sorryServer, suspe
   return notes.length === 0 ? [] : [`${name}: ${notes.join("; ")}`];
 }
 
+const spanOf = (since: Instant, clock: Instant): string => span(inMilliseconds(between(since, clock)) / 1_000);
+
+/** What was refused an hour ago is no reason for anything now. */
+const ago = (at: Instant, clock: Instant | undefined): string =>
+  clock === undefined ? "" : ` ${spanOf(at, clock)} ago`;
+
 /** All of them are in `--json`. */
 const MOST_ADDRESSES = 2;
+/** Characters in a line up to which one address has to do, so that the cause has room. */
+const NARROW = 120;
 
-function addressesText(addresses: InstanceSnapshot["addresses"]): string {
+function addressesText(addresses: InstanceSnapshot["addresses"], most: number): string {
   const shown = addresses
-    .slice(0, MOST_ADDRESSES)
+    .slice(0, most)
     .map(({ address, prefixLength }) => `${address}/${prefixLength}`)
     .join(" ");
-  const more = addresses.length - MOST_ADDRESSES;
-  return more > 0 ? `${shown} and ${more} more` : shown || "none";
+  const more = addresses.length - most;
+  return more > 0 ? (most === 1 ? `${shown} +${more}` : `${shown} and ${more} more`) : shown || "none";
 }
 
 const frontendRow = (one: ProxyStatistics["frontends"][number]): (string | Cell)[] => [

@@ -82,7 +82,7 @@ const report = {
 test("on 80 columns no line is longer, and what matters most is still there", () => {
   const text = statusText(report, NOW, { colour: false, width: 80 });
   for (const line of text.split("\n")) assert.ok(line.length <= 80, line);
-  assert.match(text, /^VI_WEB +MASTER +130 \(of 150\) +10\.0\.0\.100\/24 10\.0\.0\.101\/24 and 1 more +no adve…$/m);
+  assert.match(text, /^VI_WEB +MASTER +130 \(of 150\) +10\.0\.0\.100\/24 \+2 +no advert of a master came in…$/m);
   assert.match(text, /^BACKEND +SERVER +STATUS +CHECK +CUR +SESSIONS +LAST CHANGE$/m);
   assert.match(text, /^app-backend +web-server-1 +UP +L7OK\/200 in 3ms +3 +1234567 +3d04h ago$/m);
 });

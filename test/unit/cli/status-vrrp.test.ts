@@ -55,6 +55,23 @@ test("a FAULT of another day has its date", () => {
   assert.match(text(routers([yesterday])), /^VI_1 FAULT since Fri Nov 20 2026 12:00:01: /m);
 });
 
+test("it is told for how long a router is what it is, and how long ago an advert was refused", () => {
+  const lastRefused = {
+    from: "10.0.0.1",
+    priority: 100,
+    at: CLOCK - 65_000_000,
+    detail: "received an invalid passwd!",
+  };
+  const lines = statusText(
+    routers([instance({ state: "MASTER", lastRefused })]),
+    NOW,
+    { colour: false, width: 100 },
+    CLOCK,
+  );
+  assert.match(lines, /^INSTANCE +STATE +FOR +PRIORITY.*\nVI_1 +MASTER +41s +100/m);
+  assert.match(lines, /^VI_1: refused an advert of 10\.0\.0\.1 1m05s ago: received an invalid passwd!$/m);
+});
+
 test("a master and a backup have no such line", () => {
   assert.doesNotMatch(
     text(routers([instance({ state: "MASTER" }), instance({ name: "VI_2", state: "BACKUP" })])),
