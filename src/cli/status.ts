@@ -201,8 +201,11 @@ function faultLines(one: InstanceSnapshot, nowMs: number, clock: Instant | undef
   return [`${one.name} FAULT${since}: ${one.cause}`, ...(now.length === 0 ? [] : [`    now: ${now.join("; ")}`])];
 }
 
-/** How late adverts leave; scripts that failed or were left out, and FIFOs that lose lines. */
-function tellingLines({ timeliness, notifications, fifos }: Partial<VrrpReport>): string[] {
+/** Scripts that are not run, how late adverts leave, notify scripts that failed or were left out, FIFOs that lose lines. */
+function tellingLines({ disabledScripts, timeliness, notifications, fifos }: Partial<VrrpReport>): string[] {
+  const disabled = (disabledScripts ?? []).map(
+    ({ name, why }) => `script ${name} is not run, and what tracks it goes on without it: ${why}`,
+  );
   const adverts = timeliness?.adverts;
   const late = adverts === undefined || adverts.count === 0 ? [] : [`adverts: ${inOneLine(adverts)}`];
   const scripts = (notifications ?? [])
@@ -214,7 +217,7 @@ function tellingLines({ timeliness, notifications, fifos }: Partial<VrrpReport>)
   const pipes = (fifos ?? [])
     .filter(({ trouble }) => trouble !== undefined)
     .map(({ path, trouble, lost }) => `notify FIFO ${path}: ${trouble}; ${lost} lines lost`);
-  return [...late, ...scripts, ...pipes];
+  return [...disabled, ...late, ...scripts, ...pipes];
 }
 
 /** Local time; with its date when that was another day. */

@@ -111,7 +111,7 @@ export class VrrpDriver {
     this.#telling.settle(snapshot(this.#state));
   }
 
-  snapshot(): Omit<VrrpReport, "findings"> {
+  snapshot(): Omit<VrrpReport, "findings" | "disabledScripts"> {
     const { adverts, eventLoop } = this.#lateness;
     const timeliness = { adverts: adverts.report(), eventLoop: eventLoop.report() };
     return { ...snapshot(this.#state), timeliness, ...this.#telling.reports() };

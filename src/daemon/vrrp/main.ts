@@ -14,9 +14,10 @@ import { HostNetwork } from "./network.ts";
 import { Observer } from "./observer.ts";
 import { preferThisProcess } from "./priority.ts";
 import { Recorder } from "./recorder.ts";
-import { withUsableScripts } from "./usable-scripts.ts";
+import { type DisabledScript, withUsableScripts } from "./usable-scripts.ts";
 
 const log = daemonLog("vrrp");
+let disabledScripts: readonly DisabledScript[] = [];
 let driver: VrrpDriver | undefined;
 let network: HostNetwork | undefined;
 let observer: Observer | undefined;
@@ -42,6 +43,13 @@ async function reload(configuration: VrrpConfiguration): Promise<void> {
   network?.settle();
   observer?.reconfigure(configuration);
   warnOfMissing();
+}
+
+/** What is left of a configuration is what runs; what is left out is for the report. */
+function usable(configuration: VrrpConfiguration): VrrpConfiguration {
+  const found = withUsableScripts(configuration, log);
+  disabledScripts = found.disabled;
+  return found.configuration;
 }
 
 function warnOfMissing(): void {
@@ -76,7 +84,7 @@ serveSupervisor(
     async start(message: StartMessage) {
       if (message.child !== "vrrp") throw new Error(`a vrrp process was started as ${message.child}`);
       preferThisProcess(message.configuration.global.scheduling, log);
-      const configuration = withDelayAfterBoot(withUsableScripts(message.configuration, log), monotonicNow());
+      const configuration = withDelayAfterBoot(usable(message.configuration), monotonicNow());
       links.configure(configuration.global.interfaceDelays);
       network = new HostNetwork(configuration, log, (input) => links.handle(input));
       warnOfMissing();
@@ -94,7 +102,7 @@ serveSupervisor(
     message(message: Exclude<ToChild, StartMessage>) {
       if (message.type === "trackers") for (const report of message.reports) handle(report);
       if (message.type !== "reconfigure" || !("vrrp" in message)) return;
-      const configuration = withUsableScripts(message.vrrp, log);
+      const configuration = usable(message.vrrp);
       reloaded = reloaded.then(() => reload(configuration));
     },
     async stop({ keepAddresses }: StopOrder) {
@@ -110,7 +118,8 @@ serveSupervisor(
       await recorder?.close();
     },
     passesSignals: true,
-    snapshot: () => (driver === undefined ? undefined : { ...driver.snapshot(), findings: observer?.report() ?? [] }),
+    snapshot: () =>
+      driver === undefined ? undefined : { ...driver.snapshot(), disabledScripts, findings: observer?.report() ?? [] },
   },
   log,
 );

@@ -5,9 +5,11 @@ import type { FifoReport } from "../scripts/notify-fifos.ts";
 import type { NotificationReport } from "../scripts/notify-queue.ts";
 import type { TimelinessReport } from "./lateness.ts";
 import type { FindingReport } from "./observer.ts";
+import type { DisabledScript } from "./usable-scripts.ts";
 
 export interface VrrpReport extends HostSnapshot {
   readonly timeliness: TimelinessReport;
+  readonly disabledScripts: readonly DisabledScript[];
   /** The last one of each instance and group that has scripts. */
   readonly notifications: readonly NotificationReport[];
   /** What is wrong between this host and its neighbours, the worst first. */

@@ -10,25 +10,38 @@ import type { TrackScript, VrrpConfiguration, VrrpGlobal, VrrpScript } from "../
 import type { Log } from "../log/log.ts";
 import { obstacle } from "../scripts/obstacle.ts";
 
-/** The configuration without the scripts that cannot run or that nobody asks; logs why. */
-export function withUsableScripts(configuration: VrrpConfiguration, log: Log): VrrpConfiguration {
+export interface DisabledScript {
+  readonly name: string;
+  /** In words: the path, what is wrong with it, the cure. */
+  readonly why: string;
+}
+
+export interface UsableScripts {
+  /** Without the scripts that cannot run or that nobody asks. */
+  readonly configuration: VrrpConfiguration;
+  /** Those that cannot run: who tracks them goes on as if he did not. */
+  readonly disabled: readonly DisabledScript[];
+}
+
+/** Logs why a script is left out. */
+export function withUsableScripts(configuration: VrrpConfiguration, log: Log): UsableScripts {
   const { global, instances, syncGroups } = configuration;
   const asked = new Set([...instances, ...syncGroups].flatMap((one) => one.trackScripts.map(({ script }) => script)));
-  const scripts = configuration.scripts.filter(
-    (script) => isAsked(script, asked, log) && isUsable(script, global, log),
-  );
-  if (scripts.length === configuration.scripts.length) return configuration;
+  const disabled: DisabledScript[] = [];
+  const scripts = configuration.scripts.filter((script) => {
+    if (!isAsked(script, asked, log)) return false;
+    const why = whyNot(script, global, log);
+    if (why !== undefined) disabled.push({ name: script.name, why });
+    return why === undefined;
+  });
+  if (scripts.length === configuration.scripts.length) return { configuration, disabled };
   const names = new Set(scripts.map(({ name }) => name));
   const withoutOthers = <T extends { readonly trackScripts: readonly TrackScript[] }>(tracking: T): T => ({
     ...tracking,
     trackScripts: tracking.trackScripts.filter(({ script }) => names.has(script)),
   });
-  return {
-    ...configuration,
-    scripts,
-    instances: instances.map(withoutOthers),
-    syncGroups: syncGroups.map(withoutOthers),
-  };
+  const left = { instances: instances.map(withoutOthers), syncGroups: syncGroups.map(withoutOthers) };
+  return { configuration: { ...configuration, scripts, ...left }, disabled };
 }
 
 function isAsked({ name }: VrrpScript, asked: ReadonlySet<string>, log: Log): boolean {
@@ -36,13 +49,13 @@ function isAsked({ name }: VrrpScript, asked: ReadonlySet<string>, log: Log): bo
   return asked.has(name);
 }
 
-function isUsable(script: VrrpScript, global: VrrpGlobal, log: Log): boolean {
+function whyNot(script: VrrpScript, global: VrrpGlobal, log: Log): string | undefined {
   const found = obstacle(script.command, global);
-  if (found === undefined) return true;
+  if (found === undefined) return undefined;
   log.write("warning", found.message);
   // keepalived says no more of one that is not executable.
-  if (found.kind === "not-executable") return false;
+  if (found.kind === "not-executable") return found.message;
   const why = found.kind === "insecure" ? "due to insecure" : "since not found/accessible";
   log.write("warning", `Disabling track script ${script.name} ${why}`);
-  return false;
+  return found.message;
 }

@@ -55,6 +55,15 @@ test("a FAULT of another day has its date", () => {
   assert.match(text(routers([yesterday])), /^VI_1 FAULT since Fri Nov 20 2026 12:00:01: /m);
 });
 
+test("a script that is not run is named with the reason", () => {
+  const report = routers([instance({ state: "MASTER" })]);
+  Object.assign(report.vrrp ?? {}, { disabledScripts: [{ name: "chk", why: "/opt/chk is writable by others" }] });
+  assert.match(
+    text(report),
+    /^script chk is not run, and what tracks it goes on without it: \/opt\/chk is writable by others$/m,
+  );
+});
+
 test("it is told for how long a router is what it is, and how long ago an advert was refused", () => {
   const lastRefused = {
     from: "10.0.0.1",
