@@ -24,7 +24,8 @@ export function judgeMasters(state: NeighbourhoodState, now: Instant): Finding[]
   const sending = state.peers.filter((peer) => isSending(peer, now) && !peer.remarks.includes("duplicate-vrid"));
   const byInstance = Map.groupBy(sending, ({ instance }) => instance);
   return state.instances.flatMap((mine) => {
-    const others = byInstance.get(mine.name) ?? [];
+    const others = byInstance.get(mine.name);
+    if (others === undefined) return [];
     return [...rivals(state, mine, others, now), ...filtered(mine, others, now)];
   });
 }

@@ -104,9 +104,8 @@ export class AdvertPaths {
   send(name: string, destination: IpAddress, packet: Uint8Array): void {
     const base = this.#bases.get(name)?.base;
     this.#options.complaints.try(`send an advert on ${name}`, () => {
-      const group = multicastMac(destination);
-      if (base === undefined) this.#sockets.send(name, destination, packet);
-      else if (group === undefined) this.#sockets.send(base, destination, packet);
+      const group = base === undefined ? undefined : multicastMac(destination);
+      if (group === undefined) this.#sockets.send(base ?? name, destination, packet);
       else this.#sendFrame(name, group, packet);
     });
   }
