@@ -57,12 +57,20 @@ const checkedOf = (loaded: readonly Loaded[]): Checked => ({
   loads: loaded.map(({ sources, configuration }) => ({ files: sources.map(({ name }) => name), configuration })),
 });
 
-/** A haproxy.cfg among the files is every router's. */
-function checkPeers(files: readonly string[], loadAll: (paths: readonly string[]) => Loaded): Checked {
+/** One load a router. A haproxy.cfg among the files is every router's. */
+export function loadRouters(
+  files: readonly string[],
+  loadAll: (paths: readonly string[]) => Loaded,
+): { readonly path: string; readonly loaded: Loaded }[] {
   const alone = files.map((path) => ({ path, loaded: loadAll([path]) }));
   const shared = alone.filter(({ loaded }) => loaded.configuration.proxy !== undefined).map(({ path }) => path);
   const own = alone.filter(({ path }) => !shared.includes(path));
-  const loaded = own.map((one) => (shared.length === 0 ? one.loaded : loadAll([one.path, ...shared])));
+  return own.map((one) => (shared.length === 0 ? one : { ...one, loaded: loadAll([one.path, ...shared]) }));
+}
+
+function checkPeers(files: readonly string[], loadAll: (paths: readonly string[]) => Loaded): Checked {
+  const own = loadRouters(files, loadAll);
+  const loaded = own.map((one) => one.loaded);
   const checked = checkedOf(loaded);
   const routers = loaded.flatMap(({ configuration: { vrrp }, places }, index) =>
     vrrp === undefined || vrrp.instances.length === 0 ? [] : [{ file: own[index]?.path ?? "", model: vrrp, places }],

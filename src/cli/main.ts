@@ -47,6 +47,17 @@ program
   .action(async (files, options) => (await import("./check.ts")).check(files, options));
 
 program
+  .command("explain")
+  .description(
+    "from the files of all routers of a LAN: who holds which VIP, and who would after which failure, and why",
+  )
+  .argument("<file...>", "one keepalived.conf a router; a haproxy.cfg is everybody's")
+  .option("--fail <what>", "'a: script NAME', 'a: interface NAME', 'a: stops', 'a: dies'; repeated, together", collect)
+  .option("--json", "one JSON document instead of text")
+  .option("-i, --config-id <id>", "keepalived's configuration id for @id lines")
+  .action(async (files, options) => (await import("./explain.ts")).explain(files, options));
+
+program
   .command("status")
   .description("what runs here: instances, addresses, proxies, servers, checks, processes")
   .option("--json", "one JSON document instead of text")

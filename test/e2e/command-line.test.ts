@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { hostNames } from "../../src/cli/explain.ts";
 import { evenkeel } from "../support/proxy-daemon.ts";
 
 const HAPROXY =
@@ -127,4 +128,44 @@ test("wrong usage is 2, with the message on standard error", async () => {
     assert.equal(stdout, "");
     assert.match(stderr, /^error: /);
   }
+});
+
+test("explain says who holds an address, who would after which failure, and when it is over", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "explain-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const files = ["a", "b"].map((name) => {
+    const file = join(folder, `${name}.conf`);
+    const body = "interface eth0\nvirtual_router_id 51\nvirtual_ipaddress {\n10.0.0.100/24\n}\ntrack_script {\nchk\n}";
+    const script = "vrrp_script chk {\nscript /bin/true\nfall 2\ninterval 2\n}";
+    writeFileSync(file, `${script}\nvrrp_instance VI_1 {\n${body}\npriority ${name === "a" ? 101 : 100}\n}\n`);
+    return file;
+  });
+  const { status, stdout } = await evenkeel("explain", ...files);
+  assert.equal(status, 0);
+  assert.deepEqual(stdout.split("\n"), [
+    "VIP         INSTANCE  HELD BY",
+    "10.0.0.100  VI_1      a",
+    "",
+    "FAILURE                      VIP         MOVES          AFTER   NOBODY  WHEN IT IS REPAIRED",
+    "a: script chk fails          10.0.0.100  a → b          4.62 s  0.61 s  back to a",
+    "a: interface eth0 goes down  10.0.0.100  a → b          3.61 s  3.61 s  back to a",
+    "a stops                      10.0.0.100  a → b          0.61 s  0.00 s  back to a",
+    "a dies                       10.0.0.100  a → b          3.61 s  3.61 s  back to a",
+    ...["script chk fails", "interface eth0 goes down"].map((what) => `b: ${what}`.padEnd(41).concat("nothing moves")),
+    ...["b stops", "b dies"].map((what) => what.padEnd(41).concat("nothing moves")),
+    "",
+  ]);
+  const json = await evenkeel("explain", "--json", "--fail", "a dies", ...files);
+  const [outcome] = JSON.parse(json.stdout).outcomes;
+  assert.deepEqual([outcome.moves[0].from, outcome.moves[0].to], [["a"], ["b"]]);
+  assert.match(outcome.steps[0].cause, /^no advert for 3\.61 s, last from a with priority 101$/);
+  const wrong = await evenkeel("explain", "--fail", "a: script x", ...files);
+  assert.equal(wrong.status, 2);
+  assert.equal(wrong.stderr, 'evenkeel: "a: script x": a has script chk, interface eth0, stops, dies\n');
+});
+
+test("explain calls hosts by their folders when all files are called alike", () => {
+  assert.deepEqual(hostNames(["/x/a.conf", "/y/b.conf"]), ["a", "b"]);
+  assert.deepEqual(hostNames(["/x/keepalived.conf", "/y/keepalived.conf"]), ["x", "y"]);
+  assert.deepEqual(hostNames(["/x/keepalived.conf", "/y/x/keepalived.conf"]), ["host1", "host2"]);
 });
