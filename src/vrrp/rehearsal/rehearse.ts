@@ -85,7 +85,6 @@ function tried(
   lan.rest(quiet);
   const told = lan.told.slice(seen);
   const end = lan.now;
-  const restless = lan.exhausted;
   const moved = [...before].filter(([address]) => told.some((one) => "address" in one && one.address === address));
   const after = new Map(moved.map(([address]) => [address, lan.holders(address)]));
   for (const fault of faults) lan.repair(fault);
@@ -94,7 +93,7 @@ function tried(
     const times = timesOf(told, address, from, start, end);
     return { addresses: [address], from, to: after.get(address) ?? [], ...times, repaired: lan.holders(address) };
   });
-  return { faults, moves: merged(moves), steps: stepsOf(hosts, told, start), restless };
+  return { faults, moves: merged(moves), steps: stepsOf(hosts, told, start), restless: lan.exhausted };
 }
 
 function isMoment(fault: Fault, { host, output }: Extract<Told, { readonly output: unknown }>): boolean {
