@@ -5,10 +5,13 @@
  */
 
 import { createReadStream } from "node:fs";
-import { createInterface } from "node:readline";
 import { readForeign } from "../vrrp/foreign-packet.ts";
 import type { Input, Output } from "../vrrp/messages.ts";
 import { Player, type ReplayItem, type ReplayStep } from "../vrrp/recording.ts";
+import { boundedLines } from "./bounded-lines.ts";
+
+/** A whole state with thousands of addresses has some megabytes. */
+const LONGEST_LINE = 64 * 1024 * 1024;
 
 export interface ReplayOptions {
   readonly json?: boolean;
@@ -37,12 +40,12 @@ export async function replayFile(file: string, options: ReplayOptions): Promise<
 
 async function* itemsOf(file: string): AsyncGenerator<ReplayItem> {
   const player = new Player();
-  for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY }))
-    yield* player.play(line);
+  for await (const line of boundedLines(createReadStream(file, "utf8"), LONGEST_LINE)) yield* player.play(line);
 }
 
+/** A recording may come from anywhere: nothing in it is an order to the terminal. */
 const print = (lines: readonly string[]): void => {
-  for (const line of lines) process.stdout.write(`${line}\n`);
+  for (const line of lines) process.stdout.write(`${line.replace(/\p{Cc}/gu, "\u{fffd}")}\n`);
 };
 
 /** The text for a person. Adverts and timers between two lines are summed up. */

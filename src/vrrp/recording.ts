@@ -131,11 +131,14 @@ const foreign = (value: unknown): string =>
     ? `a recording of version ${value.recording}; this evenkeel reads version ${RECORDING_VERSION}`
     : "not the beginning of a recording";
 
+const ISO_8601 = /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?Z$/;
+
 function isStateLine(value: unknown): value is StateLine {
   if (!isObject(value) || value.recording !== RECORDING_VERSION) return false;
   return (
     typeof value.at === "number" &&
     typeof value.time === "string" &&
+    ISO_8601.test(value.time) &&
     typeof value.why === "string" &&
     isObject(value.parameters) &&
     isObject(value.state)

@@ -104,3 +104,12 @@ test("inputs behind damage are not played on a state that may be wrong", () => {
     ["state", "step", "damage"],
   );
 });
+
+test("a whole state of no time is damage, and is passed over", () => {
+  for (const time of ["x", "", "2026-13-01T00:00:00Z", "2026-01-01"]) {
+    const lines = recorded().with(0, (recorded()[0] ?? "").replace(TIME, time));
+    const { items, final } = replay(lines);
+    assert.deepEqual(items, [{ type: "damage", line: 1, what: "not the beginning of a recording" }]);
+    assert.equal(final, undefined);
+  }
+});
