@@ -51,6 +51,7 @@ export function enter(step: Step, instance: VrrpInstance, before: RouterState, e
     preemptAt: null,
     reported: [],
     quietUntil: null,
+    sayAgain: {},
   };
   if (entry.to === "MASTER") router = claim(step, instance, router);
   if (entry.to === "BACKUP") {

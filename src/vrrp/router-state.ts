@@ -10,6 +10,9 @@ import type { Verdict } from "./verdict.ts";
 
 export const OWNER_PRIORITY = 255;
 
+/** Priority 0, a lower priority, another advert interval. */
+export type Saying = "zero" | "lower" | "interval";
+
 export interface RouterState {
   readonly name: string;
   readonly state: StateName;
@@ -61,6 +64,8 @@ export interface RouterState {
   readonly reported: readonly string[];
   /** Until then adverts that change nothing are neither answered nor mentioned again. */
   readonly quietUntil: Instant | null;
+  /** What has been said about somebody's advert in this state, and from when it may be said again. */
+  readonly sayAgain: Readonly<Partial<Record<Saying, Instant>>>;
   readonly counters: Counters;
 }
 
@@ -95,6 +100,7 @@ export function newRouter(instance: VrrpInstance, now: Instant): RouterState {
     verdicts: [],
     reported: [],
     quietUntil: null,
+    sayAgain: {},
     counters: NO_COUNTS,
   };
 }

@@ -12,7 +12,7 @@ import type { VrrpInstance } from "../config/model/vrrp.ts";
 import { counted } from "./counters.ts";
 import { enter, notification, sendAdvert, tellPriority } from "./enter.ts";
 import type { AcceptedAdvert, RefusedPacket } from "./receive.ts";
-import { masterDownOf, OWNER_PRIORITY, type RouterState, skewOf, waitFrom } from "./router-state.ts";
+import { masterDownOf, OWNER_PRIORITY, type RouterState, type Saying, skewOf, waitFrom } from "./router-state.ts";
 import { inWords, log, type Step } from "./step.ts";
 import { masterDownInterval, skewTime } from "./timers.ts";
 import { announceToRival, endConflict, keepAddresses, noteRival } from "./upkeep.ts";
@@ -52,7 +52,7 @@ const isDeafOwner = ({ ownerIgnoreAdverts }: VrrpInstance, { priority }: RouterS
 function advertAsBackup(step: Step, instance: VrrpInstance, router: RouterState, advert: AcceptedAdvert): RouterState {
   const { now } = step;
   if (advert.priority === 0) {
-    const told = mention(step, instance, router, "Backup received priority 0 advertisement");
+    const told = mention(step, instance, router, "zero", "Backup received priority 0 advertisement");
     // The earlier of the two: further zeros do not put the take-over off.
     const soon = waitFrom(now, router, skewOf(instance, router));
     return { ...told, deadline: earlier(router.deadline, soon), grace: false };
@@ -70,6 +70,7 @@ function advertAsBackup(step: Step, instance: VrrpInstance, router: RouterState,
     step,
     instance,
     router,
+    "lower",
     `received lower priority (${advert.priority}) advert from ${advert.from} - discarding`,
   );
 }
@@ -90,7 +91,7 @@ function advertAsMaster(step: Step, instance: VrrpInstance, router: RouterState,
   if (advert.priority === 0) {
     const alone = router.rival?.from === advert.from ? endConflict(step, instance, router) : router;
     if (isQuiet(step, alone)) return alone;
-    return advertise(step, instance, mention(step, instance, alone, "Master received priority 0 message"));
+    return advertise(step, instance, mention(step, instance, alone, "zero", "Master received priority 0 message"));
   }
   const own =
     router.priority === OWNER_PRIORITY && advert.priority === OWNER_PRIORITY
@@ -104,7 +105,13 @@ function advertAsMaster(step: Step, instance: VrrpInstance, router: RouterState,
   if (isQuiet(step, contested)) return contested;
   const election = instance.lowerPrioNoAdvert ? "" : ", forcing new election";
   const priorities = `lower priority ${advert.priority}, ours ${own.priority}`;
-  const told = mention(step, instance, contested, `Received advert from ${advert.from} with ${priorities}${election}`);
+  const told = mention(
+    step,
+    instance,
+    contested,
+    "lower",
+    `Received advert from ${advert.from} with ${priorities}${election}`,
+  );
   const answered = instance.lowerPrioNoAdvert ? told : advertise(step, instance, told);
   const announced = announceToRival(step, instance, answered);
   step.emit(notification("INSTANCE", announced.name, "MASTER_RX_LOWER_PRI", announced.priority, instance.notify));
@@ -176,16 +183,20 @@ function complain(step: Step, router: RouterState, what: string, detail: string)
 }
 
 const LONGEST_QUIET = seconds(0.1);
+/** Adverts every 10 ms that cannot be heard at the other end go on for days: they must not fill a disk. */
+const BETWEEN_LINES = seconds(0.5);
 
 /**
  * Says it, and nothing of the kind for a moment, half an advert interval at most: whoever floods the LAN gets neither a
- * line nor an advert for each packet.
+ * line nor an advert for each packet. Lines are rarer still.
  */
-function mention(step: Step, instance: VrrpInstance, router: RouterState, line: string): RouterState {
+function mention(step: Step, instance: VrrpInstance, router: RouterState, what: Saying, line: string): RouterState {
   if (isQuiet(step, router)) return router;
+  const quietUntil = after(step.now, microseconds(Math.min(instance.advertInterval / 2, LONGEST_QUIET)));
+  const again = router.sayAgain[what];
+  if (again !== undefined && step.now < again) return { ...router, quietUntil };
   log(step, `(${router.name}) ${line}`);
-  const quiet = microseconds(Math.min(instance.advertInterval / 2, LONGEST_QUIET));
-  return { ...router, quietUntil: after(step.now, quiet) };
+  return { ...router, quietUntil, sayAgain: { ...router.sayAgain, [what]: after(step.now, BETWEEN_LINES) } };
 }
 
 const isQuiet = ({ now }: Step, { quietUntil }: RouterState): boolean => quietUntil !== null && now < quietUntil;
@@ -193,7 +204,13 @@ const isQuiet = ({ now }: Step, { quietUntil }: RouterState): boolean => quietUn
 function learnInterval(step: Step, instance: VrrpInstance, router: RouterState, advert: AcceptedAdvert): RouterState {
   if (instance.version !== 3 || advert.advertInterval === router.masterAdvertInterval) return router;
   const [from, to] = [router.masterAdvertInterval, advert.advertInterval].map((span) => `${span / 1_000}ms`);
-  const told = mention(step, instance, router, `advertisement interval updated from ${from} to ${to} by master`);
+  const told = mention(
+    step,
+    instance,
+    router,
+    "interval",
+    `advertisement interval updated from ${from} to ${to} by master`,
+  );
   return { ...told, masterAdvertInterval: advert.advertInterval };
 }
 
