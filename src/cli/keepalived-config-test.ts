@@ -8,8 +8,11 @@
  * keepalived's answer.
  */
 
+import { accessSync, constants } from "node:fs";
+import { join } from "node:path";
 import type { Loaded } from "../config/load.ts";
-import { NO_INTERFACE, type VrrpConfiguration } from "../config/model/vrrp.ts";
+import type { DirectorConfiguration } from "../config/model/virtual-server.ts";
+import { NO_INTERFACE, type ScriptCommand, type VrrpConfiguration } from "../config/model/vrrp.ts";
 import type { Diagnostic } from "../config/text/diagnostic.ts";
 import { readInterfaces } from "../sys/interfaces.ts";
 
@@ -34,11 +37,18 @@ const ADVICE: ReadonlySet<string> = new Set([
   "keepalived/strict-drops-traffic",
 ]);
 
-/** @param exists whether this host has an interface of that name */
-export function configurationVerdict(loaded: Loaded, exists: (name: string) => boolean): Verdict {
+/**
+ * @param exists whether this host has an interface of that name
+ * @param runs whether this host has a program of that name or path
+ */
+export function configurationVerdict(
+  loaded: Loaded,
+  exists: (name: string) => boolean,
+  runs: (program: string) => boolean,
+): Verdict {
   const { diagnostics, configuration } = loaded;
   const grave = diagnostics.filter(({ severity, code }) => severity !== "note" && code !== INSECURE);
-  const insecure = diagnostics.some(({ code }) => code === INSECURE) || notifiesInsecurely(configuration.vrrp);
+  const insecure = runsInsecurely(configuration, runs);
   const { vrrp } = configuration;
   const missing = vrrp === undefined || vrrp.global.dynamicInterfaces ? [] : missingInterfaces(vrrp, exists);
   const lines = [
@@ -67,13 +77,51 @@ export function keepalivedLine({ span, message }: Diagnostic): string {
   return `(${source.name}: Line ${source.positionOf(start).line}) ${message}`;
 }
 
-/** Notify scripts and those of the start and the stop count as well, which `evenkeel check` has no note about. */
-function notifiesInsecurely(vrrp: VrrpConfiguration | undefined): boolean {
-  if (vrrp === undefined || vrrp.global.enableScriptSecurity) return false;
-  if (vrrp.global.startupScript !== undefined || vrrp.global.shutdownScript !== undefined) return true;
-  return [...vrrp.instances, ...vrrp.syncGroups].some(({ notify }) =>
-    Object.values(notify).some((command) => command !== undefined && command !== "say-deleted"),
+/** keepalived leaves out scripts that are not there, and then nothing insecure is run. */
+function runsInsecurely({ vrrp, director }: Loaded["configuration"], runs: (program: string) => boolean): boolean {
+  const ofVrrp = vrrp === undefined || vrrp.global.enableScriptSecurity ? [] : commandsOfVrrp(vrrp);
+  const ofDirector = director === undefined || director.global.enableScriptSecurity ? [] : commandsOfDirector(director);
+  return [...ofVrrp, ...ofDirector].some(
+    (command) => typeof command === "object" && command.argv[0] !== undefined && runs(command.argv[0]),
   );
+}
+
+type Command = ScriptCommand | "say-deleted" | undefined;
+
+const commandsOfVrrp = ({ global, scripts, instances, syncGroups }: VrrpConfiguration): Command[] => [
+  global.startupScript?.command,
+  global.shutdownScript?.command,
+  ...global.notifyFifos.map((fifo) => fifo.script),
+  ...scripts.map(({ command }) => command),
+  ...[...instances, ...syncGroups].flatMap(({ notify }): Command[] => Object.values(notify)),
+];
+
+const commandsOfDirector = ({ global, virtualServers }: DirectorConfiguration): Command[] => [
+  ...global.fifos.map((fifo) => fifo.script),
+  ...virtualServers.flatMap(({ quorumUp, quorumDown, realServers }) => [
+    quorumUp,
+    quorumDown,
+    ...realServers.flatMap(({ notifyUp, notifyDown, checkers }) => [
+      notifyUp,
+      notifyDown,
+      ...checkers.map((checker) => (checker.type === "MISC_CHECK" ? checker.command : undefined)),
+    ]),
+  ]),
+];
+
+/** In PATH unless it is a path. */
+export function hostRuns(program: string): boolean {
+  const paths = program.includes("/")
+    ? [program]
+    : (process.env.PATH ?? "").split(":").map((folder) => join(folder, program));
+  return paths.some((path) => {
+    try {
+      accessSync(path, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
 }
 
 function missingInterfaces({ instances }: VrrpConfiguration, exists: (name: string) => boolean): string[] {

@@ -38,7 +38,7 @@ function refuse(text: string): void {
 }
 
 async function testConfiguration({ given }: KeepalivedOptions, files: readonly string[]): Promise<void> {
-  const { configurationVerdict, hostHas } = await import("./keepalived-config-test.ts");
+  const { configurationVerdict, hostHas, hostRuns } = await import("./keepalived-config-test.ts");
   const { loadFromDisk } = await import("../daemon/configuration-files.ts");
   const log = given.get("config-test") ?? "";
   const say = (lines: readonly string[]) => {
@@ -47,7 +47,8 @@ async function testConfiguration({ given }: KeepalivedOptions, files: readonly s
     else writeFileSync(log, text, { mode: 0o600 });
   };
   if (files.length === 0) return say([`Config files missing '${given.get("use-file") ?? DEFAULT_FILE}'.`]);
-  const { status, lines } = configurationVerdict(loadFromDisk(files, { configId: given.get("config-id") }), hostHas());
+  const loaded = loadFromDisk(files, { configId: given.get("config-id") });
+  const { status, lines } = configurationVerdict(loaded, hostHas(), hostRuns);
   say(lines);
   process.exitCode = status;
 }

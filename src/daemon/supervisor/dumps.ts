@@ -1,5 +1,5 @@
 /**
- * The files that keepalived writes when it is signalled: SIGUSR1 `.data`, SIGUSR2 `.stats`, SIGRTMIN+2 `.json`, SIGRTMAX-1
+ * The files that keepalived writes when it is signalled: SIGUSR1 `.data` and `_check.data`, SIGUSR2 `.stats`, SIGRTMIN+2 `.json`, SIGRTMAX-1
  * `.stats` and then counts from nothing. They go to /tmp, or where TMPDIR says. docs/guides/keepalived.md.
  *
  * Mode 0600 unless a umask is set, made under another name in the same folder and renamed, so that a reader never sees half a file and a link
@@ -19,16 +19,20 @@ import { lookupGroup, lookupUser } from "../../sys/privileges.ts";
 import { DUMP_SIGNALS, onRealTimeSignals } from "../../sys/real-time-signals.ts";
 import { renderData, renderParentData } from "../../vrrp/dump/data.ts";
 import type { Dumped, DumpFacts, DumpInterface } from "../../vrrp/dump/facts.ts";
+import { renderGlobal } from "../../vrrp/dump/global.ts";
 import { renderJson } from "../../vrrp/dump/json.ts";
 import { countedSince, renderStats } from "../../vrrp/dump/stats.ts";
 import { allAddresses } from "../../vrrp/garp.ts";
 import type { HostSnapshot, InstanceSnapshot } from "../../vrrp/messages.ts";
+import type { DirectorReport } from "../director/virtual-server-report.ts";
 import { asctime, type Log } from "../log/log.ts";
+import { renderCheckerData } from "./checker-dump.ts";
 
 /** What runs now. */
 export interface DumpedState {
   readonly configuration: Configuration;
   readonly vrrp: HostSnapshot | undefined;
+  readonly director: DirectorReport | undefined;
   readonly pids: { readonly vrrp: number | undefined; readonly checker: number | undefined };
 }
 
@@ -73,9 +77,13 @@ export class Dumps {
   /** Never rejects: what cannot be written is in the log. */
   async write(kind: Kind, clear = false): Promise<void> {
     try {
-      const { configuration, vrrp, pids } = await this.#options.source.state();
-      if (configuration.vrrp === undefined)
-        return this.#options.log.write("notice", `no VRRP runs: no .${kind} file to write`);
+      const { configuration, vrrp, director, pids } = await this.#options.source.state();
+      const checks = kind === "data" && (configuration.director?.virtualServers.length ?? 0) > 0;
+      if (checks) this.#writeChecks(configuration, director, pids.checker);
+      if (configuration.vrrp === undefined) {
+        if (!checks) this.#options.log.write("notice", `no VRRP runs: no .${kind} file to write`);
+        return;
+      }
       this.#announce(kind, pids);
       const dumped = this.#dumped(configuration, vrrp);
       for (const [path, text] of this.#files(kind, configuration, dumped))
@@ -84,6 +92,31 @@ export class Dumps {
     } catch (error) {
       this.#options.log.write("err", `cannot dump: ${error instanceof Error ? error.message : error}`);
     }
+  }
+
+  #writeChecks(configuration: Configuration, report: DirectorReport | undefined, pid: number | undefined): void {
+    const { director, vrrp } = configuration;
+    if (director === undefined) return;
+    this.#options.log.write("info", `Printing checker data for process(${pid ?? 0}) on signal`);
+    const { routerId, scriptUser } = director.global;
+    const text = renderCheckerData({
+      configuration: director,
+      report,
+      head:
+        vrrp === undefined
+          ? ["------< Global definitions >------", ` Router ID = ${routerId ?? hostname()}`]
+          : renderGlobal(this.#dumped(configuration, undefined), true),
+      command(command) {
+        const { argv, uid, gid } = resolveCommand(command, { scriptUser });
+        return { text: argv.map((word) => `'${word}'`).join(" "), owner: `${uid}:${gid}` };
+      },
+    });
+    const { dumps, instance } = configuration.daemon ?? {};
+    const place = dumpPath(join(process.env.TMPDIR || "/tmp", "keepalived_check.data"), {
+      instance: dumps?.useInstance === true ? instance : undefined,
+      networkNamespace: dumps?.useInstance === true ? this.#options.networkNamespace : undefined,
+    });
+    this.#put(place, text, 0o666 & ~this.#umask(configuration));
   }
 
   /** As keepalived says it, whose processes each write their own. */
@@ -211,7 +244,7 @@ const interfacesNow = (virtual: ReadonlySet<string>): DumpInterface[] =>
     loopback: hardwareType === ARPHRD_LOOPBACK,
   }));
 
-function resolveCommand(command: ScriptCommand, global: VrrpGlobal) {
+function resolveCommand(command: ScriptCommand, global: Pick<VrrpGlobal, "scriptUser">) {
   const [program = "", ...rest] = command.argv;
   const user = command.user ?? global.scriptUser;
   const account = user === undefined ? undefined : lookupUser(user.user);

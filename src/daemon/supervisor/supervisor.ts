@@ -13,6 +13,7 @@ import type { VrrpConfiguration } from "../../config/model/vrrp.ts";
 import { type PlannedChange, planLines, planReload } from "../../config/reload-plan.ts";
 import type { Diagnostic } from "../../config/text/diagnostic.ts";
 import type { HostSnapshot } from "../../vrrp/messages.ts";
+import type { DirectorReport } from "../director/virtual-server-report.ts";
 import type { DrainOrder } from "../director/virtual-servers.ts";
 import { type EventBody, eventNow } from "../events.ts";
 import type { Log } from "../log/log.ts";
@@ -182,10 +183,11 @@ export class Supervisor {
 
   /** For keepalived's dump files. */
   async state(): Promise<DumpedState> {
-    const vrrp = await this.#vrrp?.ask();
+    const [vrrp, director] = await Promise.all([this.#vrrp?.ask(), this.#director?.ask()]);
     return {
       configuration: this.#configuration,
       vrrp: vrrp as HostSnapshot | undefined,
+      director: director as DirectorReport | undefined,
       pids: { vrrp: this.#vrrp?.pid, checker: this.#director?.pid },
     };
   }
@@ -271,7 +273,10 @@ export class Supervisor {
     const runsVrrp = next.vrrp !== undefined && next.vrrp.instances.length > 0;
     const director = needsDirector(next) && this.#director === undefined ? this.#startDirector(next) : undefined;
     const services = next.director === undefined ? undefined : director;
-    const vrrp = runsVrrp && this.#vrrp === undefined ? this.#startVrrp(next.vrrp, next.daemon?.processNames, services) : undefined;
+    const vrrp =
+      runsVrrp && this.#vrrp === undefined
+        ? this.#startVrrp(next.vrrp, next.daemon?.processNames, services)
+        : undefined;
     const proxies =
       next.proxy !== undefined && proxyChanged ? this.#proxies.start(next.proxy, listening?.listeners ?? []) : [];
     const started = [vrrp, director, ...proxies].filter((child) => child !== undefined);
@@ -348,7 +353,7 @@ export class Supervisor {
         after: services === undefined ? undefined : this.#readyOrLate(services),
         name: "vrrp",
         main: "vrrp/main.ts",
-        nodeOptions: ["--max-old-space-size=64", "--max-semi-space-size=1", ...titled(names?.vrrp)],
+        nodeOptions: ["--max-old-space-size=64", "--max-semi-space-size=1", "--single-threaded-gc", ...titled(names?.vrrp)],
         descriptors: [],
         startMessage: (child) => ({
           type: "start",

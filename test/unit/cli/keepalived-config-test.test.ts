@@ -14,7 +14,11 @@ const HOST = new Set(["lo", "eth0", "eth1", "eth2"]);
 const STATUSES: Readonly<Record<string, readonly number[]>> = { ok: [0, 6], warning: [5], error: [2], crash: [] };
 
 const verdict = (text: string) =>
-  configurationVerdict(load(["/k"], memoryEnvironment({ "/k": text })), (name) => HOST.has(name));
+  configurationVerdict(
+    load(["/k"], memoryEnvironment({ "/k": text })),
+    (name) => HOST.has(name),
+    (program) => program === "/bin/true",
+  );
 
 /** docs/guides/keepalived.md, "Where -t differs". */
 const DIFFERS: Readonly<Record<string, number>> = {
@@ -74,6 +78,9 @@ const SMALL: readonly (readonly [what: string, status: number, text: string])[] 
   ["an empty file", 0, ""],
   ["a comment alone", 0, "# nothing\n"],
   ["an include that is not there", 0, "include /nonexistent/x.conf\n"],
+  ["a script that is there, without script security", 6, `${BASE}notify_master /bin/true\n}\n`],
+  ["a script that is not there", 0, `${BASE}notify_master /nowhere\n}\n`],
+  ["a script with script security", 0, `global_defs {\nenable_script_security\n}\n${BASE}notify_master /bin/true\n}\n`],
   ["a virtual server without an address", 2, "virtual_server {\n}\n"],
   ["a real server without an address", 2, "virtual_server 10.0.0.1 80 {\nreal_server {\n}\n}\n"],
 ];

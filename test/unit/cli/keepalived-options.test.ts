@@ -101,6 +101,7 @@ const verdictOf = (text: string, exists = () => true) =>
       random: () => 0,
     }),
     exists,
+    () => true,
   );
 
 const INSTANCE =
@@ -141,7 +142,7 @@ test("-t answers as keepalived 2.2.7 does for the corpus of virtual servers", ()
   assert.ok(cases.length > 50, `${cases.length} cases`);
   const different: string[] = [];
   for (const [, name = "", theirs = "", ours = "", text = ""] of cases) {
-    const expected = { ok: [0, 6], warning: [5, 6], error: [5] }[theirs];
+    const expected = { ok: [0, 6], warning: [5, 6], error: [2] }[theirs];
     const { status } = verdictOf(text);
     if (expected?.includes(status)) continue;
     // A crash is not imitated; a difference is explained where the case is.
