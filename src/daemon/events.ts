@@ -6,7 +6,7 @@
  */
 
 import type { VirtualServerEvent } from "../health/virtual-server-messages.ts";
-import type { FindingCode, Neighbour, Severity } from "../vrrp/findings.ts";
+import type { FindingCode, Neighbour, Severity } from "../vrrp/neighbourhood/findings.ts";
 
 export type DaemonEvent = { readonly time: string } & EventBody;
 

@@ -9,7 +9,7 @@ import { test } from "node:test";
 import { promisify } from "node:util";
 import type { DaemonEvent } from "../../src/daemon/events.ts";
 import type { FindingReport } from "../../src/daemon/vrrp/observer.ts";
-import type { FindingCode } from "../../src/vrrp/findings.ts";
+import type { FindingCode } from "../../src/vrrp/neighbourhood/findings.ts";
 import { TestNetwork, type TestNode } from "../support/namespace.ts";
 import { until } from "../support/until.ts";
 import { EVENKEEL, Router, signalTree, VIP } from "../support/vrrp-pair.ts";

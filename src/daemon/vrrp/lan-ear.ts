@@ -10,7 +10,7 @@ import { type IpAddress, ipv4FromBytes, ipv6FromBytes } from "../../base/ip.ts";
 import { type MacAddress, macFromBytes } from "../../base/mac.ts";
 import type { SystemError } from "../../sys/addon.ts";
 import { type Frame, openPacketSocket, type PacketSocket } from "../../sys/packet-socket.ts";
-import type { Observation } from "../../vrrp/findings.ts";
+import type { Observation } from "../../vrrp/neighbourhood/findings.ts";
 import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from "../../wire/ethernet.ts";
 import { PROTOCOL_ICMP } from "../../wire/ipv4.ts";
 import { observerFilter } from "./observer-filter.ts";

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { FINDING_CODES } from "../../../src/vrrp/findings.ts";
+import { FINDING_CODES } from "../../../src/vrrp/neighbourhood/findings.ts";
 
 test("the guide explains every finding, and no others", () => {
   const guide = readFileSync(new URL("../../../docs/guides/troubleshooting-vrrp.md", import.meta.url), "utf8");

@@ -6,10 +6,10 @@ import fc from "fast-check";
 import type { MacAddress } from "../../../src/base/mac.ts";
 import { instantAt, milliseconds, seconds } from "../../../src/base/time.ts";
 import type { VrrpInstance } from "../../../src/config/model/vrrp.ts";
-import type { Finding, Observation } from "../../../src/vrrp/findings.ts";
-import { readForeign } from "../../../src/vrrp/foreign-packet.ts";
+import type { Finding, Observation } from "../../../src/vrrp/neighbourhood/findings.ts";
+import { readForeign } from "../../../src/vrrp/neighbourhood/foreign-packet.ts";
 import { DEFAULT_HOST_PARAMETERS, initialState, snapshot, transition } from "../../../src/vrrp/host.ts";
-import { initialNeighbourhood, observe } from "../../../src/vrrp/neighbourhood.ts";
+import { initialNeighbourhood, observe } from "../../../src/vrrp/neighbourhood/neighbourhood.ts";
 import { SimulatedLan } from "../../support/simulated-lan.ts";
 import { configuration, instance, ip } from "../../support/vrrp-configuration.ts";
 

@@ -8,10 +8,10 @@ import type { MacAddress } from "../../../src/base/mac.ts";
 import { instantAt, seconds } from "../../../src/base/time.ts";
 import type { VrrpInstance } from "../../../src/config/model/vrrp.ts";
 import { advertPacket } from "../../../src/vrrp/advert.ts";
-import type { Finding, NeighbourhoodOutput, Observation } from "../../../src/vrrp/findings.ts";
+import type { Finding, NeighbourhoodOutput, Observation } from "../../../src/vrrp/neighbourhood/findings.ts";
 import type { InstanceSnapshot } from "../../../src/vrrp/messages.ts";
-import { findings, initialNeighbourhood, observe } from "../../../src/vrrp/neighbourhood.ts";
-import { MOST_EACH } from "../../../src/vrrp/neighbourhood-state.ts";
+import { findings, initialNeighbourhood, observe } from "../../../src/vrrp/neighbourhood/neighbourhood.ts";
+import { MOST_EACH } from "../../../src/vrrp/neighbourhood/state.ts";
 import { PROTOCOL_VRRP } from "../../../src/wire/ipv4.ts";
 import { configuration, instance, ip, vip } from "../../support/vrrp-configuration.ts";
 

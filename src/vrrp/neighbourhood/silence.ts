@@ -3,12 +3,12 @@
  * purpose. So only what the configuration or other evidence speaks against is told, and carefully.
  */
 
-import { between, type Instant, seconds } from "../base/time.ts";
+import { between, type Instant, seconds } from "../../base/time.ts";
 import { CLAIM_LINGERS } from "./address-claims.ts";
 import type { Finding } from "./findings.ts";
-import type { InstanceSnapshot } from "./messages.ts";
-import { instanceOf, type NeighbourhoodState } from "./neighbourhood-state.ts";
-import { OWNER_PRIORITY } from "./router-state.ts";
+import type { InstanceSnapshot } from "../messages.ts";
+import { instanceOf, type NeighbourhoodState } from "./state.ts";
+import { OWNER_PRIORITY } from "../router-state.ts";
 
 /** Master for so long without having heard anybody since the start. */
 const PATIENCE = seconds(3);

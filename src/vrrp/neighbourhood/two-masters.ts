@@ -4,10 +4,10 @@
  * While one router takes over from another, both may send an advert; only what goes on after that is a finding.
  */
 
-import { between, type Instant, instantAt, seconds } from "../base/time.ts";
+import { between, type Instant, instantAt, seconds } from "../../base/time.ts";
 import { type Finding, type FindingCode, named } from "./findings.ts";
-import type { InstanceSnapshot } from "./messages.ts";
-import { instanceOf, isSending, longEnough, type NeighbourhoodState, type Peer, rowOf } from "./neighbourhood-state.ts";
+import type { InstanceSnapshot } from "../messages.ts";
+import { instanceOf, isSending, longEnough, type NeighbourhoodState, type Peer, rowOf } from "./state.ts";
 
 /** Remarks with which no advert is taken for one of this virtual router, whoever looks at it. */
 const NOT_MEANT_FOR_US: readonly FindingCode[] = [

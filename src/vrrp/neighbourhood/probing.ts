@@ -3,10 +3,10 @@
  * else does. Only for addresses that this host holds, a few at a time.
  */
 
-import { after, type Instant, instantAt, seconds } from "../base/time.ts";
+import { after, type Instant, instantAt, seconds } from "../../base/time.ts";
 import { placeOf } from "./address-claims.ts";
 import type { NeighbourhoodOutput } from "./findings.ts";
-import type { NeighbourhoodState, Probing } from "./neighbourhood-state.ts";
+import type { NeighbourhoodState, Probing } from "./state.ts";
 
 /** After each round of questions. */
 const PAUSES = [seconds(2), seconds(1), seconds(7)];

@@ -5,12 +5,12 @@
  * For finding out what a neighbour meant; whether it counts as an advert is decided in `receive.ts`, which is stricter.
  */
 
-import { ByteReader } from "../base/bytes.ts";
-import { type IpAddress, ipv4FromBytes, ipv6FromBytes } from "../base/ip.ts";
-import { centiseconds, type Duration, seconds } from "../base/time.ts";
-import { decodeIpv4, PROTOCOL_VRRP } from "../wire/ipv4.ts";
-import { decodeIpv6 } from "../wire/ipv6.ts";
-import { AUTH_DATA_BYTES, type ChecksumVerdict, judgeChecksum } from "../wire/vrrp.ts";
+import { ByteReader } from "../../base/bytes.ts";
+import { type IpAddress, ipv4FromBytes, ipv6FromBytes } from "../../base/ip.ts";
+import { centiseconds, type Duration, seconds } from "../../base/time.ts";
+import { decodeIpv4, PROTOCOL_VRRP } from "../../wire/ipv4.ts";
+import { decodeIpv6 } from "../../wire/ipv6.ts";
+import { AUTH_DATA_BYTES, type ChecksumVerdict, judgeChecksum } from "../../wire/vrrp.ts";
 
 export const PROTOCOL_AH = 51;
 

@@ -5,11 +5,11 @@
  * A finding changes no state of VRRP. It names what is wrong, whose it is, and what to do.
  */
 
-import type { IpAddress } from "../base/ip.ts";
-import type { MacAddress } from "../base/mac.ts";
-import type { Instant } from "../base/time.ts";
-import type { VrrpConfiguration } from "../config/model/vrrp.ts";
-import type { InstanceSnapshot } from "./messages.ts";
+import type { IpAddress } from "../../base/ip.ts";
+import type { MacAddress } from "../../base/mac.ts";
+import type { Instant } from "../../base/time.ts";
+import type { VrrpConfiguration } from "../../config/model/vrrp.ts";
+import type { InstanceSnapshot } from "../messages.ts";
 
 export const FINDING_CODES = [
   /** Version 2: one has a password and the other has none, or another kind. */

@@ -4,11 +4,11 @@
  * Address claims come by ARP and by neighbour advertisements, unasked or in answer to a probe (`probing.ts`).
  */
 
-import type { MacAddress } from "../base/mac.ts";
-import { after, between, type Instant, seconds } from "../base/time.ts";
+import type { MacAddress } from "../../base/mac.ts";
+import { after, between, type Instant, seconds } from "../../base/time.ts";
 import type { Finding } from "./findings.ts";
-import type { InstanceSnapshot } from "./messages.ts";
-import { type Claim, instanceOf, isSending, type NeighbourhoodState, silenceOf } from "./neighbourhood-state.ts";
+import type { InstanceSnapshot } from "../messages.ts";
+import { type Claim, instanceOf, isSending, type NeighbourhoodState, silenceOf } from "./state.ts";
 
 /** A claim counts for so long: longer than it takes to ask again. */
 export const CLAIM_LINGERS = seconds(8);

@@ -6,8 +6,8 @@
  * listens and asks.
  */
 
-import { after, type Instant, microseconds, seconds } from "../base/time.ts";
-import type { VrrpInstance } from "../config/model/vrrp.ts";
+import { after, type Instant, microseconds, seconds } from "../../base/time.ts";
+import type { VrrpInstance } from "../../config/model/vrrp.ts";
 import { judgeClaims } from "./address-claims.ts";
 import { compareAdvert } from "./compare-advert.ts";
 import type { Finding, NeighbourhoodOutput, Observation, Severity } from "./findings.ts";
@@ -20,12 +20,12 @@ import {
   type NeighbourhoodState,
   withClaim,
   withPeer,
-} from "./neighbourhood-state.ts";
+} from "./state.ts";
 import { ask } from "./probing.ts";
 import { judgeSilence } from "./silence.ts";
 import { judgeMasters } from "./two-masters.ts";
 
-export { initialNeighbourhood, type NeighbourhoodState } from "./neighbourhood-state.ts";
+export { initialNeighbourhood, type NeighbourhoodState } from "./state.ts";
 
 type Step = { readonly state: NeighbourhoodState; readonly outputs: readonly NeighbourhoodOutput[] };
 
