@@ -44,6 +44,8 @@ export class VrrpAgent {
 export class AgentLan implements AsyncDisposable {
   readonly network: TestNetwork;
   readonly folder = mkdtempSync(join(tmpdir(), "agents-"));
+  /** Where `br0` is: ports `p0`, `p1` and `p2` lead to the others. */
+  readonly bridge: TestNode;
   readonly a: TestNode;
   readonly b: TestNode;
   readonly client: TestNode;
@@ -53,16 +55,17 @@ export class AgentLan implements AsyncDisposable {
     const network = new TestNetwork();
     const nodes = [await network.node("a"), await network.node("b"), await network.node("client")] as const;
     for (const node of nodes) await node.run(peerPath("sysctl"), "-qw", "net.ipv6.conf.default.accept_dad=0");
-    await network.segment("lan", [
+    const bridge = await network.segment("lan", [
       { node: nodes[0], interface: "eth0", addresses: ["10.9.0.1/24"] },
       { node: nodes[1], interface: "eth0", addresses: ["10.9.0.2/24"] },
       { node: nodes[2], interface: "eth0", addresses: ["10.9.0.9/24", "2001:db8::9/64"] },
     ]);
-    return new AgentLan(network, ...nodes);
+    return new AgentLan(network, bridge, ...nodes);
   }
 
-  private constructor(network: TestNetwork, a: TestNode, b: TestNode, client: TestNode) {
+  private constructor(network: TestNetwork, bridge: TestNode, a: TestNode, b: TestNode, client: TestNode) {
     this.network = network;
+    this.bridge = bridge;
     this.a = a;
     this.b = b;
     this.client = client;
