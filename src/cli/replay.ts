@@ -5,8 +5,8 @@
  */
 
 import { createReadStream } from "node:fs";
-import { readForeign } from "../vrrp/neighbourhood/foreign-packet.ts";
 import type { Input, Output } from "../vrrp/messages.ts";
+import { readForeign } from "../vrrp/neighbourhood/foreign-packet.ts";
 import { Player, type ReplayItem, type ReplayStep } from "../vrrp/recording.ts";
 import { boundedLines } from "./bounded-lines.ts";
 

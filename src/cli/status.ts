@@ -8,8 +8,8 @@ import type { FindingReport } from "../daemon/vrrp/observer.ts";
 import type { VrrpReport } from "../daemon/vrrp/report.ts";
 import type { ProxyStatistics } from "../proxy/statistics.ts";
 import { monotonicNow } from "../sys/clock.ts";
-import { inWords } from "../vrrp/neighbourhood/findings.ts";
 import type { InstanceSnapshot } from "../vrrp/messages.ts";
+import { inWords } from "../vrrp/neighbourhood/findings.ts";
 import { ask, socketPath, withControl } from "./control-client.ts";
 import { type Cell, type Column, type Paper, span, table } from "./table.ts";
 

@@ -1,6 +1,6 @@
 /**
  * Compares the keepalived.conf files of the routers of one LAN: pairs their instances and says everything that would go
- * wrong between them, before anything runs. `vrrp/neighbourhood.ts` finds the same on the wire; the codes end alike.
+ * wrong between them, before anything runs. `vrrp/neighbourhood/` finds the same on the wire; the codes end alike.
  *
  * What a file alone says of itself is said elsewhere. Which host has which address is known only where the file has it.
  */

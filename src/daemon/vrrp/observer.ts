@@ -11,10 +11,15 @@ import { NO_INTERFACE, type VrrpConfiguration, type VrrpInstance } from "../../c
 import { SystemError } from "../../sys/addon.ts";
 import { monotonicNow } from "../../sys/clock.ts";
 import type { NetworkInterface } from "../../sys/interfaces.ts";
+import type { HostSnapshot } from "../../vrrp/messages.ts";
 import type { Finding, NeighbourhoodOutput, Observation, OwnInterface } from "../../vrrp/neighbourhood/findings.ts";
 import { inWords } from "../../vrrp/neighbourhood/findings.ts";
-import type { HostSnapshot } from "../../vrrp/messages.ts";
-import { findings, initialNeighbourhood, type NeighbourhoodState, observe } from "../../vrrp/neighbourhood/neighbourhood.ts";
+import {
+  findings,
+  initialNeighbourhood,
+  type NeighbourhoodState,
+  observe,
+} from "../../vrrp/neighbourhood/neighbourhood.ts";
 import { addressProbeFrame } from "../../wire/address-probe.ts";
 import type { EventBody } from "../events.ts";
 import type { Level, Log } from "../log/log.ts";

@@ -6,8 +6,8 @@
 
 import type { MacAddress } from "../../base/mac.ts";
 import { after, between, type Instant, seconds } from "../../base/time.ts";
-import type { Finding } from "./findings.ts";
 import type { InstanceSnapshot } from "../messages.ts";
+import type { Finding } from "./findings.ts";
 import { type Claim, instanceOf, isSending, type NeighbourhoodState, silenceOf } from "./state.ts";
 
 /** A claim counts for so long: longer than it takes to ask again. */

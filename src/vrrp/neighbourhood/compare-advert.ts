@@ -9,9 +9,9 @@ import type { IpAddress } from "../../base/ip.ts";
 import { inSeconds } from "../../base/time.ts";
 import type { VrrpInstance } from "../../config/model/vrrp.ts";
 import { AUTH_AH, AUTH_NONE, AUTH_PASS, authDataOf } from "../../wire/vrrp.ts";
+import { OWNER_PRIORITY } from "../router-state.ts";
 import type { FindingCode, Severity } from "./findings.ts";
 import type { ForeignAdvert } from "./foreign-packet.ts";
-import { OWNER_PRIORITY } from "../router-state.ts";
 
 export interface Remark {
   readonly code: FindingCode;

@@ -12,17 +12,9 @@ import { judgeClaims } from "./address-claims.ts";
 import { compareAdvert } from "./compare-advert.ts";
 import type { Finding, NeighbourhoodOutput, Observation, Severity } from "./findings.ts";
 import { type ForeignAdvert, readForeign } from "./foreign-packet.ts";
-import {
-  forget,
-  type Held,
-  lingering,
-  mostOf,
-  type NeighbourhoodState,
-  withClaim,
-  withPeer,
-} from "./state.ts";
 import { ask } from "./probing.ts";
 import { judgeSilence } from "./silence.ts";
+import { forget, type Held, lingering, mostOf, type NeighbourhoodState, withClaim, withPeer } from "./state.ts";
 import { judgeMasters } from "./two-masters.ts";
 
 export { initialNeighbourhood, type NeighbourhoodState } from "./state.ts";

@@ -4,11 +4,11 @@
  */
 
 import { between, type Instant, seconds } from "../../base/time.ts";
+import type { InstanceSnapshot } from "../messages.ts";
+import { OWNER_PRIORITY } from "../router-state.ts";
 import { CLAIM_LINGERS } from "./address-claims.ts";
 import type { Finding } from "./findings.ts";
-import type { InstanceSnapshot } from "../messages.ts";
 import { instanceOf, type NeighbourhoodState } from "./state.ts";
-import { OWNER_PRIORITY } from "../router-state.ts";
 
 /** Master for so long without having heard anybody since the start. */
 const PATIENCE = seconds(3);

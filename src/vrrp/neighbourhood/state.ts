@@ -8,8 +8,8 @@ import type { MacAddress } from "../../base/mac.ts";
 import { after, between, type Duration, type Instant, instantAt, microseconds, seconds } from "../../base/time.ts";
 import type { VrrpConfiguration, VrrpInstance } from "../../config/model/vrrp.ts";
 import { indexOf } from "../configuration-index.ts";
-import type { Finding, FindingCode, OwnInterface } from "./findings.ts";
 import type { InstanceSnapshot } from "../messages.ts";
+import type { Finding, FindingCode, OwnInterface } from "./findings.ts";
 
 /** Neighbours and claims an interface, and findings of all of them; and so many more for each instance. */
 export const MOST_EACH = 256;

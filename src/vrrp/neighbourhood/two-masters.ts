@@ -5,8 +5,8 @@
  */
 
 import { between, type Instant, instantAt, seconds } from "../../base/time.ts";
-import { type Finding, type FindingCode, named } from "./findings.ts";
 import type { InstanceSnapshot } from "../messages.ts";
+import { type Finding, type FindingCode, named } from "./findings.ts";
 import { instanceOf, isSending, longEnough, type NeighbourhoodState, type Peer, rowOf } from "./state.ts";
 
 /** Remarks with which no advert is taken for one of this virtual router, whoever looks at it. */
