@@ -47,6 +47,8 @@ export interface PacketSocket {
    * @throws SystemError ENETDOWN, ENXIO (no such interface), ENOBUFS, EMSGSIZE
    */
   send(frame: Uint8Array, interfaceIndex: number): void;
+  /** Calls back with what waits, before the main loop gets to it. */
+  readNow(): void;
   /** Safe to call twice. */
   close(): void;
 }
@@ -59,11 +61,13 @@ export function openPacketSocket(receiver?: FrameReceiver): PacketSocket {
   // Protocol 0 receives nothing until bind names one, so no frame passes before the filter stands.
   const fd = attempt("open a packet socket", () => addon.socket(constants.AF_PACKET, constants.SOCK_RAW, 0));
   let close = () => addon.close(fd);
+  let readNow: () => void = () => {};
   if (receiver !== undefined) {
     try {
       attempt("set up a packet socket", () => configure(fd, receiver));
       const watched = watch(fd, receiver);
       close = () => watched.close();
+      readNow = () => watched.readNow();
     } catch (error) {
       addon.close(fd);
       throw error;
@@ -75,6 +79,7 @@ export function openPacketSocket(receiver?: FrameReceiver): PacketSocket {
     send(frame, interfaceIndex) {
       attempt("send an Ethernet frame", () => addon.send(fd, frame, packetSockaddr(interfaceIndex, 0)));
     },
+    readNow: () => readNow(),
     close() {
       if (open) close();
       open = false;

@@ -56,6 +56,7 @@ export function openRawSocket6(options: Omit<RawSocketOptions, "multicastGroup">
         addon.setsockopt(fd, constants.IPPROTO_IPV6, constants.IPV6_JOIN_GROUP, request),
       );
     },
+    readNow: () => watched.readNow(),
     close: () => watched.close(),
   };
 }

@@ -41,6 +41,8 @@ export interface RawSocket {
   send(packet: Uint8Array, destination: IpAddress): void;
   /** Another group on the same interface. @throws SystemError EADDRINUSE when it is joined already */
   join(group: IpAddress): void;
+  /** Calls back with what waits, before the main loop gets to it. */
+  readNow(): void;
   /** Leaves the group and closes; safe to call twice. */
   close(): void;
 }
@@ -90,6 +92,7 @@ export function openRawSocket(options: RawSocketOptions): RawSocket {
       attempt(`send to ${destination} on ${name}`, () => addon.send(fd, packet, address));
     },
     join: (group) => attempt(`join ${group} on ${name}`, () => join(fd, group as Ipv4Address, index)),
+    readNow: () => watched.readNow(),
     close: () => watched.close(),
   };
 }

@@ -6,7 +6,7 @@
 
 import { type IpAddress, ipv4FromBytes, ipv6FromBytes } from "../base/ip.ts";
 import { type MacAddress, macFromBytes } from "../base/mac.ts";
-import { addon, attempt, constants, type Descriptor, type SystemError, systemError } from "./addon.ts";
+import { addon, attempt, constants, type Descriptor, SystemError, systemError } from "./addon.ts";
 
 export interface Received {
   readonly bytes: Uint8Array;
@@ -80,20 +80,51 @@ export interface WatchHandlers {
   onError(error: SystemError): void;
 }
 
+export interface SlotSize {
+  readonly slotBytes: number;
+  readonly slots: number;
+}
+
+/** Who floods a socket does not keep `readNow` busy for ever. */
+const MOST_BATCHES = 16;
+
 /** A descriptor that the main loop watches; `close` ends both. */
 export class WatchedSocket {
   readonly fd: Descriptor;
+  readonly #what: string;
+  readonly #size: SlotSize;
+  readonly #handlers: WatchHandlers;
   readonly #watch: number;
   #open = true;
 
-  constructor(fd: Descriptor, what: string, size: { slotBytes: number; slots: number }, handlers: WatchHandlers) {
+  constructor(fd: Descriptor, what: string, size: SlotSize, handlers: WatchHandlers) {
     this.fd = fd;
+    this.#what = what;
+    this.#size = size;
+    this.#handlers = handlers;
     this.#watch = attempt(`watch ${what}`, () =>
       addon.watch(fd, size.slotBytes, size.slots, (errno, batch) => {
         if (batch !== undefined) handlers.onReceived(readBatch(batch));
         else handlers.onError(systemError("recvmmsg", errno, `receive from ${what}`));
       }),
     );
+  }
+
+  /** Hands on what waits, before the main loop gets to it. */
+  readNow(): void {
+    const { slotBytes, slots } = this.#size;
+    for (let batches = 0; this.#open && batches < MOST_BATCHES; batches++) {
+      let batch: ArrayBuffer | undefined;
+      try {
+        batch = attempt(`receive from ${this.#what}`, () => addon.receive(this.fd, slotBytes, slots));
+      } catch (error) {
+        if (!(error instanceof SystemError)) throw error;
+        this.#handlers.onError(error);
+        return;
+      }
+      if (batch === undefined) return;
+      this.#handlers.onReceived(readBatch(batch));
+    }
   }
 
   /** Safe to call twice, and from within a handler. */

@@ -90,6 +90,10 @@ export function nextDeadline(state: HostState): Instant | undefined {
   return first === Number.POSITIVE_INFINITY ? undefined : (first as Instant);
 }
 
+/** Somebody's silence has lasted long enough, as far as this machine has been told: a driver makes sure that it has been. */
+export const isSilenceOver = ({ routers }: HostState, now: Instant): boolean =>
+  routers.some(({ state, deadline }) => state === "BACKUP" && deadline !== null && deadline <= now);
+
 function perform(step: Step, draft: Draft, input: Input): void {
   if (draft.phase === "stopped") return;
   if (draft.phase === "new") {

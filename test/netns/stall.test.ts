@@ -30,3 +30,41 @@ for (const backup of ["evenkeel", "keepalived"] as const) {
     assert.equal(await pair.backup.holdsVip(), false);
   });
 }
+
+/** Longer than the backup waits (3 × 100 ms and its skew); adverts of all that time lie in its socket when it goes on. */
+const FREEZE_MS = 700;
+
+test("A backup that was frozen reads the adverts that came meanwhile before it takes over", async () => {
+  await using pair = await VrrpPair.start({
+    master: "evenkeel",
+    backup: "evenkeel",
+    lines: ["version 3", "advert_int 0.1", "garp_master_delay 0"],
+  });
+  const { backup } = pair;
+  const before = backup.program.output.length;
+  for (let round = 0; round < 5; round++) {
+    backup.freeze();
+    await sleep(FREEZE_MS);
+    backup.resume();
+    await sleep(200);
+  }
+  assert.doesNotMatch(backup.program.output.slice(before), /Entering MASTER STATE/);
+});
+
+test("A master that stands still again and again is never one of two masters for long", async () => {
+  await using pair = await VrrpPair.start({
+    master: "evenkeel",
+    backup: "evenkeel",
+    lines: ["version 3", "advert_int 0.01", "garp_master_delay 0"],
+  });
+  const { master, backup } = pair;
+  for (let round = 0; round < 10; round++) {
+    master.freeze();
+    await sleep(100);
+    master.resume();
+    // Whoever wins: there is one, and there is no other.
+    await until("one alone has the VIP", async () => (await master.holdsVip()) !== (await backup.holdsVip()));
+  }
+  await master.holding();
+  await backup.lettingGo();
+});

@@ -110,6 +110,11 @@ export class AdvertPaths {
     });
   }
 
+  /** Hands in the adverts that have come and not been read. */
+  readNow(): void {
+    this.#sockets.readNow();
+  }
+
   close(): void {
     this.#sockets.closeAll();
   }

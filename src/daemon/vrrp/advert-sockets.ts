@@ -126,6 +126,12 @@ export class AdvertSockets {
     this.#open.get(keyOf(name, isIpv4(destination) ? "ipv4" : "ipv6"))?.socket.send(packet, destination);
   }
 
+  /** Hands on what lies in the sockets. */
+  readNow(): void {
+    for (const { socket } of [...this.#open.values()]) socket.readNow();
+    for (const socket of [...this.#macvlanSockets.values()]) socket.readNow();
+  }
+
   /** Of one family, or of both. */
   close(name: string, family?: Family): void {
     for (const each of family === undefined ? (["ipv4", "ipv6"] as const) : [family]) {

@@ -13,6 +13,7 @@ import {
   DEFAULT_HOST_PARAMETERS,
   type HostState,
   initialState,
+  isSilenceOver,
   nextDeadline,
   snapshot,
   transition,
@@ -153,8 +154,14 @@ export class VrrpDriver {
     if (this.#deadline === undefined) return;
     const late = between(this.#deadline, monotonicNow());
     this.#lateness.eventLoop.add(late, Date.now());
-    if (late < LATE_FOR_PACKETS) this.handle({ type: "timer" });
-    else setImmediate(() => this.handle({ type: "timer" }));
+    if (late < LATE_FOR_PACKETS) this.#passTime();
+    else setImmediate(() => this.#passTime());
+  }
+
+  /** What has come in first: a master whose advert lies unread in a socket is not silent. */
+  #passTime(): void {
+    if (isSilenceOver(this.#state, monotonicNow())) this.#network.readAdverts();
+    this.handle({ type: "timer" });
   }
 
   async #told(): Promise<void> {

@@ -180,6 +180,11 @@ export class HostNetwork {
     this.#adverts.send(interfaceName, destination, packet);
   }
 
+  /** Hands in the adverts that have come and not been read. */
+  readAdverts(): void {
+    this.#adverts.readNow();
+  }
+
   /** Adds the address, or lengthens its life. */
   holdAddress(address: VirtualAddress, lifetime: Duration): void {
     const found = this.#interfaces.byName(address.interface);
