@@ -21,7 +21,7 @@ export interface ChildRole {
   stop(order: StopOrder): Promise<void>;
   /** Answers `query`. */
   snapshot(): unknown;
-  /** keepalived's children answer to signals of their own: those of reload and dumps are handed to the supervisor. */
+  /** keepalived's children answer to the signals of dumps themselves: they are handed to the supervisor. */
   readonly passesSignals?: true;
 }
 
@@ -38,6 +38,9 @@ export const tellEvent = (body: EventBody): void => tellSupervisor({ type: "even
 
 /** Runs `role` in this process until the supervisor stops it or dies. A start that throws is logged and ends the process. */
 export function serveSupervisor(role: ChildRole, log: Log): void {
+  // --title is for ps alone; what pidof reads is set by this.
+  const title = process.execArgv.find((word) => word.startsWith("--title="))?.slice("--title=".length);
+  if (title !== undefined) process.title = title;
   let tidy: readonly TidyFile[] = [];
   const dies = (error: unknown) => {
     log.write("alert", error instanceof Error ? error.message : String(error));
@@ -66,9 +69,8 @@ export function serveSupervisor(role: ChildRole, log: Log): void {
   });
   // A terminal, or systemd, signals the whole group; the supervisor decides what its children do about it, and when.
   const pass = (signal: number) => (role.passesSignals ? tellSupervisor({ type: "signalled", signal }) : undefined);
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => undefined);
-  for (const signal of ["SIGHUP", "SIGUSR1", "SIGUSR2"] as const)
-    process.on(signal, () => pass(constants.signals[signal]));
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => undefined);
+  for (const signal of ["SIGUSR1", "SIGUSR2"] as const) process.on(signal, () => pass(constants.signals[signal]));
   if (role.passesSignals) onRealTimeSignals(DUMP_SIGNALS, pass);
   reportCommands((group, runs) => tellSupervisor({ type: "script-group", group, runs }));
   tellSupervisor({ type: "hello" });

@@ -62,8 +62,17 @@ export class Host implements AsyncDisposable {
   }
 
   run(program: string, words: readonly string[], env: Record<string, string> = {}): TestProgram {
+    return this.#start(this.node, program, words, env);
+  }
+
+  /** Elsewhere: on the other host. */
+  runFar(program: string, words: readonly string[]): TestProgram {
+    return this.#start(this.far, program, words, {});
+  }
+
+  #start(on: TestNode, program: string, words: readonly string[], env: Record<string, string>): TestProgram {
     const files = ["-f", this.file, "-p", this.path("p.pid"), "-r", this.path("v.pid"), "-c", this.path("c.pid")];
-    return this.node.start([program, ...files, ...words], {
+    return on.start([program, ...files, ...words], {
       env: { EVENKEEL_SOCKET: this.path("control.sock"), TMPDIR: this.folder, ...env },
     });
   }

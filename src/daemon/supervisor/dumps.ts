@@ -156,10 +156,11 @@ export class Dumps {
 
   #files(kind: Kind, { daemon }: Configuration, dumped: Dumped): [path: string, text: string][] {
     const { dumps, instance } = daemon ?? {};
+    const named = dumps?.useInstance === true && kind === "data";
     const place = (name: string, extension: string, configured?: string | undefined) =>
       dumpPath(configured ?? join(process.env.TMPDIR || "/tmp", `${name}.${extension}`), {
-        instance: dumps?.useInstance === true ? instance : undefined,
-        networkNamespace: dumps?.useInstance === true ? this.#options.networkNamespace : undefined,
+        instance: named ? instance : undefined,
+        networkNamespace: named ? this.#options.networkNamespace : undefined,
       });
     switch (kind) {
       case "data":
@@ -189,12 +190,12 @@ export class Dumps {
   }
 }
 
-/** `data_use_instance`: `/tmp/keepalived_INSTANCE_NAMESPACE.data`. */
+/** `data_use_instance`: `/tmp/keepalived.INSTANCE.NAMESPACE.data`; 2.2.7 does so for `.data` alone. */
 export function dumpPath(
   path: string,
   names: { readonly instance: string | undefined; readonly networkNamespace: string | undefined },
 ): string {
-  const suffix = [names.instance, names.networkNamespace].flatMap((name) => (name === undefined ? [] : [`_${name}`]));
+  const suffix = [names.instance, names.networkNamespace].flatMap((name) => (name === undefined ? [] : [`.${name}`]));
   return path.replace(/(\.[^./]*)?$/, `${suffix.join("")}$1`);
 }
 

@@ -85,7 +85,7 @@ test("what belongs to a process or an instance stands before the extension", () 
   assert.equal(fileFor("/var/log/k.log", "_vrrp"), "/var/log/k_vrrp.log");
   assert.equal(fileFor("/var/log.d/k", "_vrrp"), "/var/log.d/k_vrrp");
   const names = { instance: "two", networkNamespace: "blue" };
-  assert.equal(dumpPath("/tmp/keepalived.data", names), "/tmp/keepalived_two_blue.data");
+  assert.equal(dumpPath("/tmp/keepalived.data", names), "/tmp/keepalived.two.blue.data");
 });
 
 const verdictOf = (text: string, exists = () => true) =>
