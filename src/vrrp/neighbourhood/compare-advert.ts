@@ -33,6 +33,16 @@ export function compareAdvert(mine: VrrpInstance, theirs: ForeignAdvert): Remark
   if (theirs.version !== 2 && theirs.version !== 3) {
     return [remark("malformed", "error", `sends VRRP version ${theirs.version}`, "look at what that host sends")];
   }
+  if (theirs.virtualRouterId !== vrid) {
+    return [
+      remark(
+        "vrid-differs",
+        "error",
+        `advertises ${inCommon(mine, theirs).join(", ")} as virtual router ${theirs.virtualRouterId}, which is ${vrid} here`,
+        "give both the same virtual_router_id, or one of them other addresses",
+      ),
+    ];
+  }
   const strangers = isForeignRouter(mine, theirs);
   // Nobody is disturbed by multicast that a unicast instance does not listen to.
   if (strangers && mine.unicastPeers !== undefined && isMulticast(theirs.destination)) return [];
@@ -104,6 +114,10 @@ function isForeignRouter(mine: VrrpInstance, { addresses }: ForeignAdvert): bool
   const own = listed(mine);
   return own.length > 0 && addresses.length > 0 && !addresses.some((address) => own.includes(address));
 }
+
+/** Virtual addresses that both list. */
+export const inCommon = (mine: VrrpInstance, theirs: ForeignAdvert): readonly IpAddress[] =>
+  listed(mine).filter((address) => theirs.addresses.includes(address));
 
 export const isMulticast = (address: IpAddress): boolean =>
   address.includes(":") ? address.startsWith("ff") : Number(address.split(".")[0]) >> 4 === 14;

@@ -28,6 +28,8 @@ export const FINDING_CODES = [
   "malformed",
   /** Another virtual router, with other addresses, uses the same number on this LAN. */
   "duplicate-vrid",
+  /** The same addresses under another number: neither hears the other, and both are master. */
+  "vrid-differs",
   /** Both have priority 255. */
   "two-owners",
   /** MASTER, and nobody has been heard, though the configuration speaks of others or somebody else holds an address. */

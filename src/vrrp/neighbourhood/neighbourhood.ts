@@ -9,7 +9,7 @@
 import { after, type Instant, microseconds, seconds } from "../../base/time.ts";
 import type { VrrpInstance } from "../../config/model/vrrp.ts";
 import { judgeClaims } from "./address-claims.ts";
-import { compareAdvert } from "./compare-advert.ts";
+import { compareAdvert, inCommon } from "./compare-advert.ts";
 import type { Finding, NeighbourhoodOutput, Observation, Severity } from "./findings.ts";
 import { type ForeignAdvert, readForeign } from "./foreign-packet.ts";
 import { ask } from "./probing.ts";
@@ -58,15 +58,22 @@ function own(state: NeighbourhoodState, told: Extract<Observation, { type: "own"
   const { configuration, interfaces } = told;
   const exists = (name: string | undefined) =>
     name === undefined || configuration.instances.some((one) => one.name === name);
-  const gone = state.held.filter(({ finding }) => !exists(finding.instance));
+  // Under another number or on another interface it is another router: what was said of the one before is over.
+  const before = (name: string) => state.configuration?.instances.find((one) => one.name === name);
+  const stays = (name: string | undefined) => {
+    const [was, is] = [before(name ?? ""), configuration.instances.find((one) => one.name === name)];
+    const same = was?.virtualRouterId === is?.virtualRouterId && was?.interface === is?.interface;
+    return exists(name) && (was === undefined || same);
+  };
+  const gone = state.held.filter(({ finding }) => !stays(finding.instance));
   return {
     state: {
       ...state,
       configuration,
       interfaces,
       startedAt: state.startedAt ?? now,
-      peers: state.peers.filter(({ instance }) => exists(instance)),
-      heard: state.heard.filter(exists),
+      peers: state.peers.filter(({ instance }) => stays(instance)),
+      heard: state.heard.filter(stays),
       held: state.held.filter((one) => !gone.includes(one)),
       probing: state.probing.filter(({ instance }) => exists(instance)),
       asking: state.asking.filter(({ instance }) => exists(instance)),
@@ -77,7 +84,10 @@ function own(state: NeighbourhoodState, told: Extract<Observation, { type: "own"
 
 function packet(state: NeighbourhoodState, seen: Extract<Observation, { type: "packet" }>, now: Instant): Step {
   const theirs = readForeign(seen.packet);
-  const mine = theirs === undefined ? undefined : instanceFor(state, seen.interface, theirs);
+  const mine =
+    theirs === undefined
+      ? undefined
+      : (instanceFor(state, seen.interface, theirs) ?? rivalOf(state, seen.interface, theirs));
   if (theirs === undefined || mine === undefined) return quiet(state);
   const here = state.interfaces.find(({ name }) => name === seen.interface);
   if (here?.addresses.includes(theirs.source)) return quiet(state);
@@ -113,6 +123,12 @@ function packet(state: NeighbourhoodState, seen: Extract<Observation, { type: "p
 const instanceFor = (state: NeighbourhoodState, at: string, theirs: ForeignAdvert): VrrpInstance | undefined =>
   state.configuration?.instances.find(
     (one) => one.interface === at && one.family === theirs.family && one.virtualRouterId === theirs.virtualRouterId,
+  );
+
+/** Nobody here has the number, and somebody has one of the addresses: one of the two numbers is a mistake. */
+const rivalOf = (state: NeighbourhoodState, at: string, theirs: ForeignAdvert): VrrpInstance | undefined =>
+  state.configuration?.instances.find(
+    (one) => one.interface === at && one.family === theirs.family && inCommon(one, theirs).length > 0,
   );
 
 function unreachable(

@@ -12,6 +12,7 @@ import { instanceOf, isSending, longEnough, type NeighbourhoodState, type Peer, 
 /** Remarks with which no advert is taken for one of this virtual router, whoever looks at it. */
 const NOT_MEANT_FOR_US: readonly FindingCode[] = [
   "duplicate-vrid",
+  "vrid-differs",
   "unicast-multicast-mixed",
   "unknown-unicast-peer",
   "ah-used",

@@ -137,6 +137,13 @@ const differing: readonly [
     "is another virtual router with the same number 5: it has 10.9.0.99",
   ],
   [
+    "one of the addresses under another number",
+    "vrid-differs",
+    {},
+    { virtualRouterId: 6 },
+    "advertises 10.9.0.50 as virtual router 6, which is 5 here",
+  ],
+  [
     "checksums without pseudo header",
     "checksum-style-differs",
     { version: 3 },
@@ -444,6 +451,12 @@ test("no bytes make it throw, and what it remembers is JSON", () => {
       );
     }),
   );
+});
+
+test("the same address under another number is a second master, and it is said what keeps the two apart", () => {
+  const here = new Neighbourhood({ state: "MASTER" });
+  here.pass(6, () => here.hear({ virtualRouterId: 6 }));
+  assert.deepEqual(here.codes, ["vrid-differs", "two-masters"]);
 });
 
 test("another virtual router with the same number is that alone, and no second master", () => {
