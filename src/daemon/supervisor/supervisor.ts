@@ -266,7 +266,12 @@ export class Supervisor {
     const vrrpChanged = changed(before.vrrp, next.vrrp);
     const proxyChanged = changed(before.proxy, next.proxy);
     const directorChanged = changed(before.director, next.director);
-    if (!vrrpChanged && !proxyChanged && !directorChanged) return { result: "unchanged", diagnostics: [] };
+    // Its FIFOs are to be told all states again, whether anything is new or not.
+    const vrrpHears = vrrpChanged || before.vrrp?.global.statesToFifosOnReload === true;
+    if (!vrrpChanged && !proxyChanged && !directorChanged) {
+      if (vrrpHears) await this.#applyVrrp(undefined);
+      return { result: "unchanged", diagnostics: [] };
+    }
     for (const line of planLines(await this.#plan(next))) this.#log.write("info", `Reload: ${line}`);
     if (this.#stopping !== undefined) throw new Error("evenkeel is stopping");
     const listening = next.proxy === undefined ? undefined : this.#listeners.prepare(next.proxy);
@@ -288,7 +293,7 @@ export class Supervisor {
     }
     this.#configuration = next;
     await this.#trackers.configure(next.vrrp, next.proxy);
-    if (vrrpChanged) await this.#applyVrrp(vrrp);
+    if (vrrpHears) await this.#applyVrrp(vrrp);
     await this.#applyDirector(director, { proxyChanged, directorChanged });
     if (proxyChanged) await this.#proxies.replace(proxies, next.proxy);
     if (listening === undefined) this.#listeners.close();
@@ -353,7 +358,12 @@ export class Supervisor {
         after: services === undefined ? undefined : this.#readyOrLate(services),
         name: "vrrp",
         main: "vrrp/main.ts",
-        nodeOptions: ["--max-old-space-size=64", "--max-semi-space-size=1", "--single-threaded-gc", ...titled(names?.vrrp)],
+        nodeOptions: [
+          "--max-old-space-size=64",
+          "--max-semi-space-size=1",
+          "--single-threaded-gc",
+          ...titled(names?.vrrp),
+        ],
         descriptors: [],
         startMessage: (child) => ({
           type: "start",
