@@ -1,6 +1,7 @@
 /** What the machine of a host remembers. Plain JSON. Lists follow the configuration's order. */
 
 import { type IpAddress, type IpPrefix, type Ipv6Address, isIpv4, isIpv6, prefixContains } from "../base/ip.ts";
+import type { Instant } from "../base/time.ts";
 import type { SyncGroup, VrrpConfiguration, VrrpInstance } from "../config/model/vrrp.ts";
 import { indexOf } from "./configuration-index.ts";
 import type { AnnouncementQueue } from "./garp.ts";
@@ -61,6 +62,8 @@ export interface HostState {
   readonly services: readonly ServiceState[];
   readonly announcements: readonly AnnouncementQueue[];
   readonly unknownVrid: number;
+  /** Lines about them in the second that began then. */
+  readonly unknownSaid: { readonly since: Instant; readonly lines: number } | null;
   readonly malformed: number;
 }
 

@@ -54,6 +54,7 @@ export const initialState = (configuration: VrrpConfiguration): HostState => ({
   services: [],
   announcements: [],
   unknownVrid: 0,
+  unknownSaid: null,
   malformed: 0,
 });
 

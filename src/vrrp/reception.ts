@@ -1,5 +1,6 @@
 /** Finds the virtual router that a packet is for, and lets it be judged there. */
 
+import { between, type Instant, seconds } from "../base/time.ts";
 import { NO_INTERFACE } from "../config/model/vrrp.ts";
 import { indexOf, routerKey } from "./configuration-index.ts";
 import type { Draft } from "./host-state.ts";
@@ -25,7 +26,7 @@ export function onPacket(step: Step, draft: Draft, name: string, digits: string)
     // What comes by the routing table is seen by the sockets of interfaces too, and the other way round.
     if (name === NO_INTERFACE || candidates?.some((instance) => instance.interface === NO_INTERFACE)) return;
     draft.unknownVrid += 1;
-    if (draft.configuration.global.logUnknownVrids) {
+    if (draft.configuration.global.logUnknownVrids && maySayUnknown(draft, step.now)) {
       log(step, `Unknown VRID(${virtualRouterId}) received on interface(${name}) from ${source}. ignoring...`);
     }
     return;
@@ -34,6 +35,17 @@ export function onPacket(step: Step, draft: Draft, name: string, digits: string)
   change(step, draft, found.name, (instance, router) =>
     verdict.ok ? onAdvert(step, instance, router, verdict.advert) : onRefused(step, router, source, verdict.refused),
   );
+}
+
+/** A line for each number on a LAN, and not one for each packet of a flood. */
+const MOST_UNKNOWN_A_SECOND = 255;
+
+function maySayUnknown(draft: Draft, now: Instant): boolean {
+  const before = draft.unknownSaid;
+  const goesOn = before !== null && between(before.since, now) < seconds(1);
+  const said = goesOn ? before : { since: now, lines: 0 };
+  draft.unknownSaid = { ...said, lines: said.lines + 1 };
+  return said.lines < MOST_UNKNOWN_A_SECOND;
 }
 
 /** No bytes for what is not hexadecimal: such a packet then counts as malformed. */

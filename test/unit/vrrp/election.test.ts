@@ -467,6 +467,16 @@ describe("A master", () => {
 });
 
 describe("An advert for nobody here", () => {
+  it("fills no log, however many come", () => {
+    const machine = new Machine(configuration([instance()], { global: { logUnknownVrids: true } }));
+    machine.start();
+    const outputs: Output[] = [];
+    for (let n = 0; n < 2_000; n++)
+      outputs.push(...machine.hear(200, "10.9.0.2", { virtualRouterId: 77 }), ...machine.wait(milliseconds(1)));
+    assert.equal(lines(outputs).filter((line) => line.startsWith("Unknown VRID(77)")).length, 2 * 255);
+    assert.equal(machine.state.unknownVrid, 2_000);
+  });
+
   it("is counted, and logged under log_unknown_vrids only", () => {
     const quiet = new Machine();
     quiet.start();
