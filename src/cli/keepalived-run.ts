@@ -130,9 +130,9 @@ async function supervise(run: Run): Promise<void> {
       keepAddresses: given.has("dont-release-vrrp"),
       keepServices: given.has("dont-release-ipvs"),
       lineOf: keepalivedLine,
-      onChild(name, pid) {
+      onChild(name, pid, died) {
         keepPidFile(run, name, pid);
-        if (pid === undefined && given.has("dont-respawn") && started && !stopping) {
+        if (died === true && given.has("dont-respawn") && started && !stopping) {
           log.write("alert", `${name} child process died: not started again (--dont-respawn)`);
           void stop("a child died", EXIT.fatal);
         }

@@ -54,8 +54,8 @@ export interface Manner {
   readonly keepServices: boolean;
   /** How a diagnostic reads in the log. */
   lineOf(diagnostic: Diagnostic): string;
-  /** A child has started, or has ended. */
-  onChild(name: string, pid: number | undefined): void;
+  /** A child has started, or has ended; `died`: unasked. */
+  onChild(name: string, pid: number | undefined, died?: boolean): void;
 }
 
 /** How long a stop waits for requests under way when `hard-stop-after` says nothing, milliseconds. */
@@ -442,6 +442,7 @@ export class Supervisor {
         if (child === this.#director) this.#trackers.directorGone();
         this.#trackers.refresh();
         this.#publish({ kind: "child-exited", child: name, pid, cause });
+        this.#options.manner?.onChild(name, undefined, restartInMs !== undefined);
         if (restartInMs !== undefined)
           this.#log.write("alert", `${name} child process ${cause}, starting again in ${restartInMs} ms`);
       },
