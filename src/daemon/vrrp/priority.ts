@@ -19,22 +19,33 @@ const NICE = -20;
  */
 const RUN_IN_ONE_GO = seconds(1);
 
-/** Best effort: a container may not allow it. */
+/**
+ * Real-time scheduling that nobody asked for: the lowest there is. On a busy machine the nicest of ordinary processes still
+ * waits milliseconds for its turn, and adverts every 10 ms leave no more than 30. It has no limit on running in one go: a
+ * flood of packets would end the process, and the kernel leaves the others as much as it does beside nice -20.
+ */
+const LOWEST_REALTIME = 1;
+
+/** Best effort: a container may not allow it. `vrrp_priority` alone asks for ordinary scheduling. */
 export function preferThisProcess({ nice, realtime, realtimeLimit }: Scheduling, log: Log): void {
   try {
     setPriority(nice ?? NICE);
   } catch (error) {
     log.write("info", `vrrp runs with ordinary priority (${(error as NodeJS.ErrnoException).code})`);
   }
-  if (realtime === undefined) return;
+  if (realtime === undefined) {
+    const failed = nice === undefined ? failureOfRealtime(LOWEST_REALTIME) : undefined;
+    if (failed !== undefined) log.write("info", `vrrp runs without real-time scheduling: ${failed}`);
+    return;
+  }
   const limit = Math.max(realtimeLimit ?? 0, RUN_IN_ONE_GO);
-  const pid = String(process.pid);
-  const failed =
-    failure("prlimit", ["--pid", pid, `--rttime=${limit}`]) ??
-    // Scripts that are started do not inherit it.
-    failure("chrt", ["--rr", "--reset-on-fork", "--pid", String(realtime), pid]);
+  const failed = failure("prlimit", ["--pid", String(process.pid), `--rttime=${limit}`]) ?? failureOfRealtime(realtime);
   if (failed !== undefined) log.write("warning", `vrrp_rt_priority ${realtime} has no effect: ${failed}`);
 }
+
+/** Scripts that are started do not inherit it. */
+const failureOfRealtime = (priority: number): string | undefined =>
+  failure("chrt", ["--rr", "--reset-on-fork", "--pid", String(priority), String(process.pid)]);
 
 /** util-linux has both; undefined: it worked. */
 function failure(program: string, parameters: readonly string[]): string | undefined {
