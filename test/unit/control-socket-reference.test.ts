@@ -43,7 +43,7 @@ test("the page has every command, and no others", () => {
 test("the page has every field of the status and of an instance, and no others", () => {
   const fieldsOf = (path: string, name: string): string[] => {
     const body = new RegExp(`export interface ${name} \\{\\n([\\s\\S]*?)\\n\\}\\n`).exec(read(path))?.[1] ?? "";
-    return [...body.matchAll(/^ {2}readonly (\w+):/gm)].map(([, field = ""]) => field);
+    return [...body.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, field = ""]) => field);
   };
   const status = section("Status");
   const documented = [...status.matchAll(/^\| `(\w+)` \|/gm)].map(([, name = ""]) => name);
