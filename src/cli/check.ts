@@ -25,6 +25,7 @@ interface Checked {
 
 /** Sets the exit status: 0 clean (notes do not count), 1 warnings, 2 errors. */
 export function check(files: readonly string[], options: CheckOptions): void {
+  process.stdout.on("error", () => process.exit());
   const loadAll = (paths: readonly string[]) => loadFromDisk(paths, { configId: options.configId });
   const { diagnostics, dropped, loads } = options.peers ? checkPeers(files, loadAll) : checkedOf([loadAll(files)]);
   const verdict = worst(diagnostics);
