@@ -39,7 +39,7 @@ test("process_names and umask from the file are the processes' and the files'", 
     const data = host.path("keepalived.data");
     await until("the dump", () => existsSync(data) && /weight 0\n$/.test(readFileSync(data, "utf8")));
     assert.equal(statSync(data).mode & 0o777, 0o644);
-    assert.match(readFileSync(data, "utf8"), /^ Process name = kp\n VRRP process name = keepalived_vrrp\n/m);
+    assert.match(readFileSync(data, "utf8"), /^ Parent process name = kp\n VRRP process name = keepalived_vrrp\n/m);
     assert.match(readFileSync(data, "utf8"), /^ umask = 022$/m);
   }
 });

@@ -54,11 +54,11 @@ const octal = (value: number): string => (value === 0 ? "0" : `0${value.toString
 /** Only those that the file gives. */
 const processNames = (names: DaemonSettings["processNames"] | undefined): string[] =>
   [
-    ["", names?.parent],
-    ["VRRP ", names?.vrrp],
-    ["LVS ", names?.checker],
-    ["BFD ", names?.bfd],
-  ].flatMap(([of, name]) => (name === undefined ? [] : [` ${of}${of === "" ? "P" : "p"}rocess name = ${name}`]));
+    ["Parent", names?.parent],
+    ["VRRP", names?.vrrp],
+    ["LVS", names?.checker],
+    ["BFD", names?.bfd],
+  ].flatMap(([of, name]) => (name === undefined ? [] : [` ${of} process name = ${name}`]));
 
 /** The model holds what each instance has; the defaults they came from show in the first one. */
 function defaultsOf({ instances }: VrrpConfiguration): string[] {
