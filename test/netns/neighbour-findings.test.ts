@@ -18,6 +18,7 @@ const execute = promisify(execFile);
 
 interface Settings {
   readonly version?: number;
+  readonly vrid?: number;
   readonly interval?: number;
   readonly password?: string;
   readonly addresses?: readonly string[];
@@ -27,6 +28,7 @@ interface Settings {
 
 const configuration = ({
   version = 2,
+  vrid = 51,
   interval = 1,
   password,
   addresses = [VIP],
@@ -35,7 +37,7 @@ const configuration = ({
 }: Settings) =>
   `vrrp_instance VI_1 {
     interface eth0
-    virtual_router_id 51
+    virtual_router_id ${vrid}
     priority ${priority}
     version ${version}
     advert_int ${interval}
@@ -193,6 +195,13 @@ const MISTAKES: readonly [what: string, code: FindingCode, ours: Settings, their
     {},
     { addresses: ["10.9.0.200"], priority: 150 },
     /^is another virtual router with the same number 51: it has 10\.9\.0\.200$/,
+  ],
+  [
+    "the same address under another number",
+    "vrid-differs",
+    {},
+    { vrid: 52, priority: 150 },
+    /^advertises 10\.9\.0\.100 as virtual router 52, which is 51 here$/,
   ],
   [
     "unicast to a host that listens to multicast",
