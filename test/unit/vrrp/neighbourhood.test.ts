@@ -459,6 +459,19 @@ test("the same address under another number is a second master, and it is said w
   assert.deepEqual(here.codes, ["vrid-differs", "two-masters"]);
 });
 
+test("under another number it is another router: what was said of the one before is over", () => {
+  const here = new Neighbourhood({ state: "MASTER" });
+  here.pass(6, () => here.hear({ virtualRouterId: 6 }));
+  const own = (virtualRouterId: number) =>
+    here.feed({ type: "own", configuration: configuration([{ ...here.mine, virtualRouterId }]), interfaces: [] });
+  assert.deepEqual(own(here.mine.virtualRouterId), []);
+  assert.deepEqual(
+    own(6).map(({ type }) => type),
+    ["resolved", "resolved"],
+  );
+  assert.deepEqual([here.state.peers, here.state.heard], [[], []]);
+});
+
 test("another virtual router with the same number is that alone, and no second master", () => {
   const here = new Neighbourhood({ state: "MASTER" });
   here.pass(6, () => here.hear({ virtualAddresses: [vip("10.9.0.99")] }));
