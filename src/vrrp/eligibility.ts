@@ -3,6 +3,7 @@
  * able as the least able of its members.
  */
 
+import { microseconds } from "../base/time.ts";
 import type { VrrpInstance } from "../config/model/vrrp.ts";
 import { enter, tellPriority } from "./enter.ts";
 import {
@@ -45,7 +46,11 @@ export function applyTrackers(step: Step, draft: Draft): void {
     const cause = whatLetItGo(were.get(name)?.verdicts ?? [], router);
     // Only one that a new configuration put into a running group finds a master there.
     const to = groupIsMaster(draft, name) ? "MASTER" : "BACKUP";
-    change(step, draft, name, (instance, waiting) => enter(step, instance, waiting, { to, cause }));
+    change(step, draft, name, (instance, waiting) => {
+      // RFC 9568 §6.4.1 (350) is about a start, and this is one; after a fault an owner waits as keepalived lets it.
+      const starts = waiting.state === "INIT" && instance.priority === OWNER_PRIORITY;
+      return enter(step, instance, waiting, { to, cause, ...(starts ? { wait: microseconds(0) } : {}) });
+    });
   }
 }
 

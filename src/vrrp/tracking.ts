@@ -148,13 +148,17 @@ function linkInWords(view: HostView, name: string): { readonly up: boolean; read
 type Weighting = Pick<Tracker, "weight" | "reverse">;
 const FAULT_WITHOUT: Weighting = { weight: 0, reverse: false };
 
-function judged(key: string, { weight, reverse }: Weighting, good: boolean, says: string, line: string): Verdict {
-  const counts = good !== reverse;
-  return { key, says, line, fault: weight === 0 && !counts, pending: false, points: earned(counts, weight) };
+function judged(key: string, tracker: Weighting, good: boolean, says: string, line: string): Verdict {
+  const fault = tracker.weight === 0 && good === tracker.reverse;
+  return { key, says, line, fault, pending: false, points: earned(tracker, good) };
 }
 
-/** A positive weight is a reward, a negative one a punishment. */
-const earned = (good: boolean, weight: number): number => (weight !== 0 && good === weight > 0 ? weight : 0);
+/**
+ * A positive weight is a reward, a negative one a punishment. With `reverse` keepalived 2.2.7 takes what it would add and
+ * adds what it would take, at the same times: -20 reverse is 20 more while a script fails.
+ */
+const earned = ({ weight, reverse }: Weighting, good: boolean): number =>
+  weight === 0 || good !== weight > 0 ? 0 : reverse ? -weight : weight;
 
 /** What decides alone and is not known yet holds back a start; what only weighs does not. */
 const unknown = (key: string, { weight }: Weighting): Verdict => ({

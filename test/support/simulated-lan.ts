@@ -67,13 +67,8 @@ const MOST_WAITING = 200;
 export class SimulatedLan {
   now = instantAt(0);
   readonly happenings: Happening[] = [];
-  /** Addresses that a kernel lost though no process removed them; `before` is the place in `happenings`. */
-  readonly lost: {
-    readonly at: Instant;
-    readonly host: string;
-    readonly address: IpAddress;
-    readonly before: number;
-  }[] = [];
+  /** What a kernel lost though no process removed it, an address or a route; `before` is the place in `happenings`. */
+  readonly lost: { readonly at: Instant; readonly host: string; readonly what: string; readonly before: number }[] = [];
   loss: number;
   delay: number;
   /** The longest way that any packet has had. */
@@ -183,6 +178,13 @@ export class SimulatedLan {
 
   heal(): void {
     this.#cut.clear();
+  }
+
+  /** Somebody else removes a virtual route, `written` as in the configuration. */
+  takeRoute(name: string, instance: string, written: string): void {
+    const host = this.#host(name);
+    this.#noteLost(host, written);
+    this.#deliver(host, { type: "route-lost", instance, what: written });
   }
 
   /** What else may come to a host: reports of trackers, of addresses and routes. */
@@ -359,8 +361,8 @@ export class SimulatedLan {
     });
   }
 
-  #noteLost({ name }: Host, address: IpAddress, at: number = this.now): void {
-    this.lost.push({ at: instantAt(at), host: name, address, before: this.happenings.length });
+  #noteLost({ name }: Host, what: string, at: number = this.now): void {
+    this.lost.push({ at: instantAt(at), host: name, what, before: this.happenings.length });
   }
 
   #expireAddresses(): void {
@@ -369,7 +371,7 @@ export class SimulatedLan {
         if (expiresAt > this.now) continue;
         host.table.delete(key);
         const [at = "", address = ""] = key.split(" ");
-        this.#noteLost(host, address as IpAddress, expiresAt);
+        this.#noteLost(host, address, expiresAt);
         this.#deliver(host, { type: "address", interface: at, address: address as IpAddress, present: false });
       }
     }

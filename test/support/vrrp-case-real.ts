@@ -4,11 +4,13 @@
  * kernel's tables show; what the router says of itself (states, log, FIFOs) is not looked at.
  */
 
+import { execFile } from "node:child_process";
 import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 import type { IpAddress } from "../../src/base/ip.ts";
 import type { MacAddress } from "../../src/base/mac.ts";
 import type { VrrpConfiguration } from "../../src/config/model/vrrp.ts";
@@ -21,6 +23,7 @@ import {
   ETHERTYPE_ARP,
   ETHERTYPE_IPV4,
   ETHERTYPE_IPV6,
+  type EthernetFrame,
   encodeEthernet,
 } from "../../src/wire/ethernet.ts";
 import { asNeighbourAdvertisement, decodeIcmpv6, PROTOCOL_ICMPV6 } from "../../src/wire/icmpv6.ts";
@@ -51,9 +54,12 @@ import {
 import { TestNetwork, type TestNode, type TestProgram } from "./namespace.ts";
 import { peerPath } from "./peers.ts";
 import { packetOf } from "./vrrp-case-neighbour.ts";
-import { configurationOf, OWN } from "./vrrp-case-run.ts";
+import { configurationOf, OWN, wayInWords } from "./vrrp-case-run.ts";
+import { visible } from "./vrrp-case-seen.ts";
 import type { Case, Deed, Expected, ScriptConduct, Stimulus } from "./vrrp-cases.ts";
 import { type Brand, EVENKEEL, signalTree } from "./vrrp-pair.ts";
+
+const run = promisify(execFile);
 
 const ETH_P_ALL = 3;
 /** protocol number that keepalived gives to what it adds, rtnetlink(7). */
@@ -111,21 +117,7 @@ class Stage implements AsyncDisposable {
   async #build(): Promise<void> {
     const [router, neighbour] = [await this.#network.node("r"), await this.#network.node("n")];
     this.#router = router;
-    // Link-local addresses are those of README.md, and there at once.
-    const still =
-      "echo 1 >default/addr_gen_mode; echo 0 >default/accept_dad; echo 0 >default/accept_ra; echo 1 >default/keep_addr_on_down";
-    for (const node of [router, neighbour]) await node.run("sh", "-c", `cd /proc/sys/net/ipv6/conf && { ${still}; }`);
-    const theirs: Record<string, readonly string[]> = {
-      eth0: ["10.9.0.2/24", "10.9.0.3/24", "fe80::2/64"],
-      eth1: ["10.9.1.2/24", "fe80::1:2/64"],
-    };
-    for (const [name, own] of Object.entries(OWN)) {
-      const addresses = own.map((address) => `${address}/${address.includes(":") ? 64 : 24}`);
-      await this.#network.link(
-        { node: router, interface: name, addresses },
-        { node: neighbour, interface: name, addresses: theirs[name] ?? [] },
-      );
-    }
+    await run("sh", ["-ec", scene(router.name, neighbour.name)]);
     const macs = macsOf(router);
     for (const [name, { index, mac }] of macsOf(neighbour)) {
       const end = macs.get(name);
@@ -205,7 +197,8 @@ class Stage implements AsyncDisposable {
         return this.#program?.kill("SIGTERM");
       case "reload":
         this.#write(this.#one.reloaded ?? this.#one.configuration);
-        return this.#program?.kill("SIGHUP");
+        this.#program?.kill("SIGHUP");
+        return;
       case "freeze":
       case "thaw":
         if (this.#program !== undefined) signalTree(this.#program.pid, deed.type === "freeze" ? "SIGSTOP" : "SIGCONT");
@@ -305,17 +298,17 @@ class Stage implements AsyncDisposable {
     this.#happened.push({ at: this.#start === Number.POSITIVE_INFINITY ? stamp : stamp - this.#start, what });
   }
 
-  #onFrame({ bytes, timestampNs }: Frame): void {
+  #onFrame({ bytes, timestampNs, interfaceIndex }: Frame): void {
     const frame = decodeEthernet(bytes);
     if (!frame.ok) return;
-    const what = this.#wordsOf(frame.value.etherType, frame.value.payload);
+    const what = this.#wordsOf(frame.value, interfaceIndex);
     if (what === undefined) return;
     const { source } = frame.value;
     const by = source.startsWith("00:00:5e:") ? ` by ${source}` : "";
     this.#note(`${what}${by}`, timestampNs === undefined ? undefined : Number(timestampNs / 1_000n) / 1_000);
   }
 
-  #wordsOf(etherType: number, payload: Uint8Array): string | undefined {
+  #wordsOf({ etherType, payload }: EthernetFrame, interfaceIndex: number): string | undefined {
     if (etherType === ETHERTYPE_ARP) {
       const arp = decodeArp(payload);
       if (!arp.ok || arp.value.operation !== ARP_REQUEST) return undefined;
@@ -326,7 +319,10 @@ class Stage implements AsyncDisposable {
     if (!packet.ok) return undefined;
     const { source, destination, payload: inner } = packet.value;
     const protocol = "protocol" in packet.value ? packet.value.protocol : packet.value.nextHeader;
-    if (protocol === PROTOCOL_VRRP) return this.#advertInWords(inner, destination);
+    if (protocol === PROTOCOL_VRRP) {
+      const name = this.#nameOf(interfaceIndex, source.includes(":") ? "ipv6" : "ipv4", inner[1]);
+      return `${name}advert ${inner[2]}${wayInWords({ source, destination })}`;
+    }
     if (protocol !== PROTOCOL_ICMPV6 || !("nextHeader" in packet.value)) return undefined;
     const message = decodeIcmpv6(inner, packet.value);
     const advertisement = message.ok ? asNeighbourAdvertisement(message.value) : undefined;
@@ -335,12 +331,18 @@ class Stage implements AsyncDisposable {
     return `announces ${advertisement.value.target}`;
   }
 
-  #advertInWords(advert: Uint8Array, destination: IpAddress): string | undefined {
-    const instances = this.#configuration.instances;
-    const whose = instances.find(({ virtualRouterId }) => virtualRouterId === advert[1]);
-    const name = instances.length > 1 ? `${whose?.name} ` : "";
-    const to = /^(224|ff0[0-9a-f])/.test(destination) ? "" : ` to ${destination}`;
-    return `${name}advert ${advert[2]}${to}`;
+  /** The instance with a blank behind, when there are several. */
+  #nameOf(interfaceIndex: number, family: "ipv4" | "ipv6", virtualRouterId: number | undefined): string {
+    if (this.#configuration.instances.length < 2) return "";
+    const after = this.#one.reloaded === undefined ? [] : configurationOf(this.#one.reloaded).instances;
+    const instances = [...this.#configuration.instances, ...after];
+    const found = instances.find(
+      (each) =>
+        this.#sockets.get(each.interface)?.index === interfaceIndex &&
+        each.family === family &&
+        each.virtualRouterId === virtualRouterId,
+    );
+    return `${found?.name} `;
   }
 
   #onMessage({ type, payload }: NetlinkMessage): void {
@@ -393,6 +395,34 @@ class Stage implements AsyncDisposable {
   }
 }
 
+/** One shell script: what is started while others are being timed must be little. */
+function scene(router: string, neighbour: string): string {
+  const theirs: Record<string, readonly string[]> = {
+    eth0: ["10.9.0.2", "10.9.0.3", "fe80::2"],
+    eth1: ["10.9.1.2", "fe80::1:2"],
+  };
+  // Link-local addresses are those of README.md, there at once, and they outlast a link that is set down.
+  const settings = { addr_gen_mode: 1, accept_dad: 0, accept_ra: 0, keep_addr_on_down: 1 };
+  const writes = Object.entries(settings).map(
+    ([name, value]) => `echo ${value} >/proc/sys/net/ipv6/conf/default/${name}`,
+  );
+  const lines = [router, neighbour].map((node) => `ip netns exec ${node} sh -ec '${writes.join("; ")}'`);
+  for (const [name, own] of Object.entries(OWN)) {
+    lines.push(`ip link add ${name} netns ${router} type veth peer name ${name} netns ${neighbour}`);
+    for (const [node, addresses] of [
+      [router, own],
+      [neighbour, theirs[name] ?? []],
+    ] as const) {
+      const commands = [
+        ...addresses.map((address) => `addr add ${address}/${address.includes(":") ? "64 nodad" : 24} dev ${name}`),
+        `link set ${name} up`,
+      ];
+      lines.push(`printf '${commands.join("\\n")}\\n' | ip -n ${node} -batch -`);
+    }
+  }
+  return lines.join("\n");
+}
+
 function scriptLine(does: ScriptConduct): string {
   switch (does.type) {
     case "exits":
@@ -425,65 +455,4 @@ function macFor(destination: Uint8Array): MacAddress | undefined {
     return first === 0xff ? (`33:33:${hex(destination.subarray(12))}` as MacAddress) : undefined;
   if (first >> 4 !== 0xe) return undefined;
   return `01:00:5e:${hex(Uint8Array.of(second & 0x7f))}:${hex(destination.subarray(2))}` as MacAddress;
-}
-
-// ---- comparison
-
-/** Of the timeline, what the wire and the kernel show; `announces A x5` is five. Nothing passes a cable that is cut. */
-export function visible(one: Case): Expected[] {
-  const configuration = configurationOf(one.configuration);
-  const cut = (at: number, what: string): boolean => {
-    const instance =
-      configuration.instances.find(({ name }) => what.startsWith(`${name} `)) ?? configuration.instances[0];
-    const last = one.happenings.findLast(
-      (each) =>
-        each.at <= at &&
-        each.kind === "deed" &&
-        each.deed.type === "link" &&
-        each.deed.interface === instance?.interface,
-    );
-    return last?.kind === "deed" && last.deed.type === "link" && !last.deed.up;
-  };
-  return one.expected.flatMap(({ at, what }) => {
-    if (/^(holds|drops|adds|removes) /.test(what)) return [{ at, what }];
-    const [, said = "", times = "1"] = /^(announces \S+.*?)(?: x(\d+))?$/.exec(what) ?? [];
-    if (said !== "") return cut(at, what) ? [] : Array.from({ length: Number(times) }, () => ({ at, what: said }));
-    return /^(\S+ )?advert \d+/.test(what) && !cut(at, what) ? [{ at, what }] : [];
-  });
-}
-
-export interface Tolerance {
-  /** Milliseconds by which a thing may seem to have come too early: so late the start was noticed. */
-  readonly early: number;
-  readonly late: number;
-  /** Things this far apart come one after the other on any machine. */
-  readonly apart: number;
-}
-
-/** What is not as expected, in words; empty when all is. Times are milliseconds since the start. */
-export function differences(expected: readonly Expected[], seen: readonly Expected[], tolerance: Tolerance): string[] {
-  const found: string[] = [];
-  const when = (at: number): string => (at / 1_000).toFixed(3);
-  const times = (what: string): number[] => seen.filter((each) => each.what === what).map(({ at }) => at);
-  const met: { readonly expected: Expected; readonly at: number }[] = [];
-  for (const what of new Set([...expected, ...seen].map((each) => each.what))) {
-    const [due, came] = [expected.filter((each) => each.what === what), times(what)];
-    for (const [place, at] of came.entries()) {
-      const one = due[place];
-      if (one === undefined) found.push(`${when(at)} ${what}: not expected`);
-      else {
-        if (at < one.at - tolerance.early) found.push(`${when(at)} ${what}: before ${when(one.at)}`);
-        if (at > one.at + tolerance.late) found.push(`${when(at)} ${what}: long after ${when(one.at)}`);
-        met.push({ expected: one, at });
-      }
-    }
-    for (const one of due.slice(came.length)) found.push(`${when(one.at)} ${what}: did not come`);
-  }
-  for (const first of met)
-    for (const second of met)
-      if (second.expected.at - first.expected.at >= tolerance.apart && second.at < first.at)
-        found.push(
-          `${second.expected.what} at ${when(second.at)} came before ${first.expected.what} at ${when(first.at)}`,
-        );
-  return found;
 }

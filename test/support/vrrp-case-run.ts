@@ -125,8 +125,7 @@ function perform(lan: SimulatedLan, one: Case, deed: Deed, world: World): void {
     case "route":
       for (const { name, virtualRoutes } of lan.configuration(ROUTER).instances)
         for (const route of virtualRoutes)
-          if (destinationOf(route) === deed.destination)
-            report({ type: "route-lost", instance: name, what: route.written });
+          if (destinationOf(route) === deed.destination) lan.takeRoute(ROUTER, name, route.written);
       break;
     default:
       deed satisfies never;
@@ -146,7 +145,11 @@ function linesOf(one: Case, lan: SimulatedLan): string[] {
   const lines: string[] = [];
   const held = new Set<string>();
   const words = wording(configurationOf(one.configuration));
-  const lost = lan.lost.map(({ before, at, address }) => ({ before, at, said: `drops ${address}` }));
+  const routes = lan.configuration(ROUTER).instances.flatMap(({ virtualRoutes }) => virtualRoutes);
+  const lost = lan.lost.map(({ before, at, what }) => {
+    const route = routes.find(({ written }) => written === what);
+    return { before, at, said: route === undefined ? `drops ${what}` : `removes route ${destinationOf(route)}` };
+  });
   const did = lan.happenings.map(({ at, output }, place) => ({ before: place + 0.5, at, said: words(output) }));
   for (const { at, said } of [...lost, ...did].sort((a, b) => a.before - b.before)) {
     if (said === undefined || (/^(notifies|logs) /.test(said) && !wanted.has(said))) continue;
@@ -165,6 +168,19 @@ function linesOf(one: Case, lan: SimulatedLan): string[] {
 export const expectedLines = (one: Case): string[] =>
   one.expected.map(({ at, what }) => `${(at / 1_000).toFixed(3)} ${what}`);
 
+/** Where it comes from and goes to, when that is not what everybody takes. */
+export function wayInWords({
+  source,
+  destination,
+}: {
+  readonly source: IpAddress;
+  readonly destination: IpAddress;
+}): string {
+  const from = Object.values(OWN).flat().includes(source) ? "" : ` from ${source}`;
+  const to = destination === "224.0.0.18" || destination === "ff02::12" ? "" : ` to ${destination}`;
+  return `${from}${to}`;
+}
+
 /** How the timelines call what a router with this configuration does. */
 function wording({ instances }: VrrpConfiguration): (output: Output) => string | undefined {
   const whose = (name: string) => (instances.length > 1 ? `${name} ` : "");
@@ -179,9 +195,8 @@ function wording({ instances }: VrrpConfiguration): (output: Output) => string |
       case "state":
         return `${whose(output.instance)}${output.to}`;
       case "send-advert": {
-        const to = /^(224|ff0[0-9a-f])/.test(output.destination) ? "" : ` to ${output.destination}`;
         const by = virtualMac(output.instance, output.interface);
-        return `${whose(output.instance)}advert ${output.priority}${to}${by}`;
+        return `${whose(output.instance)}advert ${output.priority}${wayInWords(output)}${by}`;
       }
       case "add-address":
         return `holds ${output.address.address}`;

@@ -111,8 +111,8 @@ describe("A script", () => {
     };
     assert.deepEqual(priorities(10), [150, 160, 150]);
     assert.deepEqual(priorities(-30), [150, 150, 120]);
-    assert.deepEqual(priorities(10, true), [150, 150, 160]);
-    assert.deepEqual(priorities(-30, true), [150, 120, 150]);
+    assert.deepEqual(priorities(10, true), [150, 140, 150], "as keepalived 2.2.7");
+    assert.deepEqual(priorities(-30, true), [150, 150, 180], "as keepalived 2.2.7");
   });
 
   it("never moves the priority out of 1 to 254", () => {
@@ -204,7 +204,7 @@ describe("A link", () => {
     };
     assert.deepEqual(tracked(0), ["FAULT", 100]);
     assert.deepEqual(tracked(-20), ["BACKUP", 80]);
-    assert.deepEqual(tracked(-20, true), ["BACKUP", 100]);
+    assert.deepEqual(tracked(-20, true), ["BACKUP", 120], "as keepalived 2.2.7");
   });
 
   it("of a virtual address takes it out whatever weight it is tracked with, unless the address says no_track", () => {
