@@ -14,9 +14,14 @@ import {
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { milliseconds } from "../../src/base/time.ts";
+import { readInterfaces } from "../../src/sys/interfaces.ts";
+import { openRawSocket } from "../../src/sys/raw-socket.ts";
+import { advertPacket } from "../../src/vrrp/advert.ts";
 import { TestNetwork } from "../support/namespace.ts";
 import { peerPath } from "../support/peers.ts";
 import { until } from "../support/until.ts";
+import { addressOf, instance, vip } from "../support/vrrp-configuration.ts";
 import { type Brand, EVENKEEL } from "../support/vrrp-pair.ts";
 
 const configuration = (folder: string, more = "") => `global_defs {
@@ -57,6 +62,18 @@ vrrp_instance I1 {
 }
 `;
 
+/** In no group. */
+const secondInstance = (lines: string): string => `vrrp_instance I2 {
+    interface eth0
+    virtual_router_id 6
+    version 3
+    advert_int 0.1
+    virtual_ipaddress {
+        10.9.0.101/24
+    }
+${lines}}
+`;
+
 function script(path: string, text: string): string {
   writeFileSync(path, `#!/bin/sh\n${text}\n`);
   chmodSync(path, 0o755);
@@ -71,14 +88,20 @@ const linesOf = (path: string): string[] =>
     : [];
 
 /** One router alone on its LAN, with its scripts in a folder and a relay for its mail. */
-async function router(t: TestContext, brand: Brand, more = "", prepare?: (folder: string) => void) {
+async function router(
+  t: TestContext,
+  brand: Brand,
+  more = "",
+  prepare?: (folder: string) => void,
+  tail: (folder: string) => string = () => "",
+) {
   // A folder of root's own: script security looks at each part of the path.
   const folder = mkdtempSync(join("/run", "telling-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   script(join(folder, "notify"), `echo "$*" >> ${folder}/told`);
   script(join(folder, "reader"), `while read -r line; do echo "$line" >> "$1"; done < "$2"`);
   prepare?.(folder);
-  writeFileSync(join(folder, "conf"), configuration(folder, more));
+  writeFileSync(join(folder, "conf"), configuration(folder, more) + tail(folder));
   const network = new TestNetwork();
   t.after(() => network[Symbol.asyncDispose]());
   const [node, far] = [await network.node("a"), await network.node("far")];
@@ -101,7 +124,8 @@ async function router(t: TestContext, brand: Brand, more = "", prepare?: (folder
           if (inData && (line.startsWith("Subject:") || line.startsWith("=>"))) mails.push(line);
           if (inData && line !== ".") continue;
           inData = line === "DATA";
-          socket.write(inData ? "354 go on\r\n" : "250 ok\r\n");
+          if (line === "QUIT") socket.end("221 bye\r\n");
+          else socket.write(inData ? "354 go on\r\n" : "250 ok\r\n");
         }
       });
     }).listen(2525),
@@ -116,7 +140,7 @@ async function router(t: TestContext, brand: Brand, more = "", prepare?: (folder
   const program = node.start(argv);
   const heard = (): string[] => linesOf(join(folder, "heard"));
   const cable = (state: "up" | "down") => far.run("ip", "link", "set", "eth0", state);
-  return { folder, program, heard, cable, mails, told: () => linesOf(join(folder, "told")) };
+  return { folder, far, program, heard, cable, mails, told: () => linesOf(join(folder, "told")) };
 }
 
 /** Backup, master, fault, backup, master, stop; what each channel was told of instance and group. */
@@ -160,6 +184,82 @@ test("Scripts, FIFO and mail are told what keepalived tells them", async (t) => 
     "any INSTANCE I1 MASTER 150",
   ]);
   assert.deepEqual(instance.slice(-2), ["stop", "any INSTANCE I1 STOP 150"]);
+});
+
+test("fifo_write_vrrp_states_on_reload tells all states again; keepalived 2.2.7 those of groups", async (t) => {
+  const again = async (brand: Brand, count: number) => {
+    const { program, heard } = await router(t, brand, "    fifo_write_vrrp_states_on_reload");
+    await until("MASTER", () => heard().includes('GROUP "G" MASTER 0'));
+    const before = heard().length;
+    program.kill("SIGHUP");
+    await until("the lines", () => heard().length >= before + count);
+    // What else a reload tells would come before what a stop does.
+    await program.stop("SIGTERM");
+    return heard()
+      .slice(before)
+      .filter((line) => !line.includes("STOP"));
+  };
+  assert.deepEqual(await again("evenkeel", 2), ['INSTANCE "I1" MASTER 150', 'GROUP "G" MASTER 0']);
+  assert.deepEqual(await again("keepalived", 1), ['GROUP "G" MASTER 0']);
+});
+
+for (const [lines, state] of [
+  ["", "FAULT"],
+  ["    notify_deleted\n", "DELETED"],
+] as const) {
+  test(`an instance that a reload removes is told of as keepalived does: ${state}`, async (t) => {
+    const second = secondInstance(lines);
+    const removed = async (brand: Brand) => {
+      const { folder, program, heard } = await router(t, brand, "", undefined, () => second);
+      const about = () => heard().filter((line) => line.includes('"I2"'));
+      await until("MASTER", () => about().includes('INSTANCE "I2" MASTER 100'));
+      const before = about().length;
+      writeFileSync(join(folder, "conf"), configuration(folder));
+      program.kill("SIGHUP");
+      await until("a line", () => about().length > before);
+      const said = about().slice(before);
+      await program.stop("SIGTERM");
+      return said;
+    };
+    const ours = await removed("evenkeel");
+    assert.deepEqual(ours, [`INSTANCE "I2" ${state} 100`]);
+    assert.deepEqual(ours, await removed("keepalived"));
+  });
+}
+
+test("notify_master_rx_lower_pri is told of a lower priority as keepalived tells it", async (t) => {
+  const heardOf = async (brand: Brand) => {
+    const tail = (folder: string) => secondInstance(`    notify_master_rx_lower_pri "${folder}/notify lower"\n`);
+    const { far, program, heard, told } = await router(t, brand, "", undefined, tail);
+    await until("MASTER", () => heard().includes('INSTANCE "I2" MASTER 100'));
+    const more = {
+      virtualRouterId: 6,
+      version: 3 as const,
+      advertInterval: milliseconds(100),
+      virtualAddresses: [vip("10.9.0.101")],
+    };
+    const header = { source: addressOf("10.9.0.2"), destination: addressOf("224.0.0.18"), identification: 1 };
+    const packet = advertPacket(instance(more), 50, header);
+    far.within(() => {
+      const [eth0] = [...readInterfaces().values()].filter(({ name }) => name === "eth0");
+      assert.ok(eth0 !== undefined);
+      const socket = openRawSocket({
+        protocol: 112,
+        interface: eth0,
+        onPackets: () => undefined,
+        onError: assert.fail,
+      });
+      socket.send(packet, addressOf("224.0.0.18"));
+      socket.close();
+    });
+    await until("the script", () => told().includes("lower"));
+    const lines = heard().filter((line) => line.includes('"I2"'));
+    await program.stop("SIGTERM");
+    return lines;
+  };
+  const ours = await heardOf("evenkeel");
+  assert.equal(ours.at(-1), 'INSTANCE "I2" MASTER_RX_LOWER_PRI 100');
+  assert.deepEqual(ours, await heardOf("keepalived"));
 });
 
 test("A FIFO is made for root alone, and goes with the daemon that made it", async (t) => {

@@ -57,6 +57,7 @@ export class Telling {
     for (const subject of this.#subjects.keys()) if (!subjects.has(subject)) this.#scripts.forget(subject);
     this.#subjects = subjects;
     if (!global.statesToFifosOnReload) return;
+    // keepalived 2.2.7 tells of groups alone.
     for (const { name, state, effectivePriority } of instances)
       this.#fifos.write(fifoLine("INSTANCE", name, state, effectivePriority));
     for (const { name, state } of groups) this.#fifos.write(fifoLine("GROUP", name, state, 0));
