@@ -24,13 +24,12 @@ export class MachineStalls {
     this.#programs = programs;
   }
 
-  /** @param realtime the priority under SCHED_RR; none without */
-  static async watch(node: TestNode, folder: string, realtime: string | undefined): Promise<MachineStalls> {
+  /** @param realtime the priority under SCHED_RR */
+  static async watch(node: TestNode, folder: string, realtime: string): Promise<MachineStalls> {
     const program = join(folder, "wake-up");
     execFileSync("cc", ["-O2", "-Wall", "-o", program, fileURLToPath(new URL("wake-up.c", import.meta.url))]);
-    const scheduled = realtime === undefined ? [] : ["chrt", "--rr", realtime];
     const programs = Array.from({ length: availableParallelism() }, (_, cpu) =>
-      node.start([...scheduled, program, String(cpu)]),
+      node.start(["chrt", "--rr", realtime, program, String(cpu)]),
     );
     for (const one of programs) await one.sees(/waiting/);
     return new MachineStalls(programs);

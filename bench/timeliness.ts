@@ -6,7 +6,7 @@
  *
  * The same with Debian's keepalived as the master beside the same load. A take-over is false: the master never stops. It is
  * the machine's own doing when a program in C that does nothing but wait was woken as late at that moment.
- * REALTIME is the vrrp_rt_priority of all routers; none without. Prints one table, and how late evenkeel's adverts left. It
+ * REALTIME is the vrrp_rt_priority of all routers, and of that program; 1 without. Prints one table, and how late evenkeel's adverts left. It
  * needs root.
  */
 
@@ -24,8 +24,8 @@ import { MachineStalls } from "./machine-stalls.ts";
 
 const seconds = Number(process.argv[2] ?? 60);
 if (!(seconds > 0 && seconds <= 600)) throw new Error("usage: timeliness [SECONDS, at most 600 [REALTIME]]");
-/** evenkeel's own preference; keepalived has none unless it is told. */
-const scheduling = process.argv[3] === undefined ? "vrrp_priority -20" : `vrrp_rt_priority ${process.argv[3]}`;
+/** The same for all: evenkeel's own choice; keepalived has none unless it is told. */
+const realtime = process.argv[3] ?? "1";
 
 const VIP = "10.9.0.100";
 const folder = mkdtempSync(join(tmpdir(), "timeliness-"));
@@ -34,7 +34,7 @@ const file = (name: string, text: string): string => {
   return join(folder, name);
 };
 const vrrp = (priority: number) => `global_defs {
-    ${scheduling}
+    vrrp_rt_priority ${realtime}
 }
 vrrp_instance VI_1 {
     interface eth0
@@ -127,7 +127,7 @@ async function measure(brand: Brand) {
     const backup = b.start([EVENKEEL, "run", "-f", file("b.conf", vrrp(100)), "--socket", join(folder, "b.sock")]);
     await backup.sees(/Startup complete/);
     await sleep(1_000);
-    const machine = await MachineStalls.watch(a, folder, process.argv[3]);
+    const machine = await MachineStalls.watch(a, folder, realtime);
     let seen = takeOvers(backup.output);
     const falseOnes: number[] = [];
     const look = setInterval(() => {

@@ -8,7 +8,6 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <time.h>
 
 enum { INTERVAL_NS = 10000000, TOLD_NS = 1000000 };
@@ -18,7 +17,7 @@ int main(int count, char **arguments) {
   struct timespec due, now, day;
   CPU_ZERO(&processors);
   CPU_SET(count > 1 ? atoi(arguments[1]) : 0, &processors);
-  if (sched_setaffinity(0, sizeof processors, &processors) < 0 || setpriority(PRIO_PROCESS, 0, -20) < 0) {
+  if (sched_setaffinity(0, sizeof processors, &processors) < 0) {
     perror("wake-up");
     return 1;
   }
