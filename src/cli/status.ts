@@ -120,6 +120,8 @@ export function statusText(report: StatusReport, nowMs: number, paper: Paper, cl
           ],
     );
     if (refused.length > 0) sections.push(refused);
+    const priorities = vrrp.instances.flatMap(priorityLine);
+    if (priorities.length > 0) sections.push(priorities);
     const faults = vrrp.instances.flatMap((one) => faultLines(one, nowMs, clock));
     if (faults.length > 0) sections.push(faults);
     const telling = tellingLines(vrrp);
@@ -191,6 +193,10 @@ function instanceRow(one: InstanceSnapshot, width: number | undefined, clock: In
     one.faults.length > 0 ? one.faults.join("; ") : one.cause,
   ];
 }
+
+/** `VI_1 priority 40 of 100: script chk exited with status 1`. */
+const priorityLine = ({ name, effectivePriority, basePriority, priorityCause }: InstanceSnapshot): string[] =>
+  priorityCause === undefined ? [] : [`${name} priority ${effectivePriority} of ${basePriority}: ${priorityCause}`];
 
 /** `VI_1 FAULT since 12:00:01: eth0 lost carrier → group RH`: the whole chain, which a column may cut. */
 function faultLines(one: InstanceSnapshot, nowMs: number, clock: Instant | undefined): string[] {

@@ -215,6 +215,8 @@ export interface InstanceSnapshot {
   readonly cause: string;
   readonly basePriority: number;
   readonly effectivePriority: number;
+  /** What makes the one differ from the other now; undefined when they are the same. */
+  readonly priorityCause?: string | undefined;
   /** Learnt from the master in version 3. */
   readonly masterAdvertInterval: Duration;
   /** Where its adverts come from; undefined while its interface has no address. */

@@ -5,6 +5,7 @@ import { groupOf, type HostState, instanceNamed } from "./host-state.ts";
 import type { HostSnapshot, InstanceSnapshot } from "./messages.ts";
 import type { RouterState } from "./router-state.ts";
 import { hasReported } from "./scripts.ts";
+import { together } from "./verdict.ts";
 
 export function snapshot(host: HostState): HostSnapshot {
   return {
@@ -47,6 +48,7 @@ function instanceSnapshot(host: HostState, router: RouterState): InstanceSnapsho
       cause: router.cause,
       basePriority: instance.priority,
       effectivePriority: router.priority,
+      priorityCause: router.priority === instance.priority ? undefined : priorityCause(router),
       masterAdvertInterval: router.masterAdvertInterval,
       source: router.source ?? undefined,
       deadline: router.deadline ?? undefined,
@@ -58,4 +60,10 @@ function instanceSnapshot(host: HostState, router: RouterState): InstanceSnapsho
       counters: router.counters,
     },
   ];
+}
+
+/** All that weighs now, and not only what changed last. */
+function priorityCause({ ownerConflict, verdicts }: RouterState): string | undefined {
+  if (ownerConflict) return "another router is configured as owner too";
+  return together(verdicts.filter(({ points }) => points !== 0).map(({ says }) => says)) || undefined;
 }

@@ -50,6 +50,12 @@ test("what keeps it in FAULT now is told when that is something else", () => {
   assert.doesNotMatch(text(routers([instance({ faults: ["eth0 lost carrier"] })])), /now:/);
 });
 
+test("a priority that is not the configured one has a line with its reason", () => {
+  const lowered = { state: "BACKUP", effectivePriority: 40, priorityCause: "script chk exited with status 1" };
+  assert.match(text(routers([instance(lowered)])), /^VI_1 priority 40 of 100: script chk exited with status 1$/m);
+  assert.doesNotMatch(text(routers([instance({ state: "BACKUP" })])), /^VI_1 priority/m);
+});
+
 test("a FAULT of another day has its date", () => {
   const yesterday = instance({ since: CLOCK - 86_400_000_000 - 41_000_000 });
   assert.match(text(routers([yesterday])), /^VI_1 FAULT since Fri Nov 20 2026 12:00:01: /m);

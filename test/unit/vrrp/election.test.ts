@@ -364,6 +364,7 @@ describe("A master", () => {
     assert.match(lines(said)[0] ?? "", /CONFIGURATION ERROR: local instance and a remote instance/);
     assert.equal(machine.is, "BACKUP");
     assert.equal(machine.instance().effectivePriority, 254);
+    assert.equal(machine.instance().priorityCause, "another router is configured as owner too");
     machine.feed({ type: "link", interface: "eth1", up: false });
     assert.equal(machine.instance().effectivePriority, 254);
   });

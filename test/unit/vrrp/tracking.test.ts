@@ -124,6 +124,16 @@ describe("A script", () => {
     assert.equal(down.instance().effectivePriority, 1);
   });
 
+  it("is the reason of the priority for as long as it weighs", () => {
+    const machine = tracking(-30);
+    result(machine, exited(0));
+    assert.equal(machine.instance().priorityCause, undefined);
+    result(machine, exited(1));
+    assert.equal(machine.instance().priorityCause, "script chk exited with status 1");
+    result(machine, exited(0));
+    assert.equal(machine.instance().priorityCause, undefined);
+  });
+
   it("never changes the priority of an owner", () => {
     const machine = tracking(-100, {}, { priority: 255 });
     result(machine, exited(1));
