@@ -1,6 +1,8 @@
 /** What the vrrp process puts on its host besides addresses, who takes it away, and what it finds of an earlier run. */
 
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Ipv6Address } from "../../src/base/ip.ts";
@@ -221,6 +223,38 @@ test("what an earlier run has left is removed and said, and what is configured o
   assert.match(await a("link"), /theirs/);
   await ours.stop();
   assert.equal((await lan.a.run("cat", "/proc/sys/net/ipv4/conf/eth0/arp_ignore")).trim(), "0");
+});
+
+test("the kernel's settings come back after a death, by the next run, but for what somebody has set since", async (t) => {
+  await using lan = await AgentLan.start();
+  process.env.EVENKEEL_RUN = join(lan.folder, "run");
+  t.after(() => delete process.env.EVENKEEL_RUN);
+  await lan.a.run("ip", "link", "add", "eth9", "type", "veth", "peer", "name", "eth8");
+  const set = (path: string, value: string) => lan.a.run("sh", "-c", `echo ${value} > /proc/sys/net/ipv4/conf/${path}`);
+  for (const [path, value] of Object.entries({ "all/rp_filter": "1", "eth9/rp_filter": "2" })) await set(path, value);
+  const here = "cd /proc/sys/net/ipv4/conf && grep . */rp_filter */arp_* */promote_secondaries";
+  const settings = async () => lines(await lan.a.run("sh", "-c", here)).filter((one) => !one.startsWith("vrrp.5/"));
+  const before = await settings();
+  const vmac = { interface: "vrrp.5", mac: undefined, transmitOnBase: false };
+  const virtualAddresses = [vip(VIP, { interface: "vrrp.5" })];
+  const router = configuration([fast({ vmac, virtualAddresses, promoteSecondaries: true })]);
+  const first = await lan.agent(lan.a, router);
+  await first.becomes("MASTER");
+  const ours = await settings();
+  assert.ok(ours.includes("all/rp_filter:0") && ours.includes("eth0/promote_secondaries:1"));
+  assert.ok(ours.includes("eth0/rp_filter:1") && ours.includes("eth9/rp_filter:2"));
+  await first.program.stop("SIGKILL");
+  assert.deepEqual(await settings(), ours);
+  await set("lo/rp_filter", "2");
+  const second = await lan.agent(lan.a, router);
+  await second.becomes("MASTER");
+  assert.ok((await settings()).includes("all/rp_filter:0"));
+  await second.stop();
+  assert.deepEqual(
+    await settings(),
+    before.map((one) => (one.startsWith("lo/rp_filter") ? "lo/rp_filter:2" : one)),
+  );
+  assert.deepEqual(readdirSync(join(lan.folder, "run")), []);
 });
 
 test("a second daemon in the same place leaves what may be the first one's", async () => {

@@ -139,10 +139,12 @@ export class Macvlans {
   #prepareBase({ interface: base, family }: VrrpInstance): string {
     if (family !== "ipv4") return ALIAS;
     const { settings } = this.#options;
-    const paths = Object.keys(BASE_SETTINGS).map((name) => `net/ipv4/conf/${base}/${name}`);
-    for (const [name, value] of Object.entries(BASE_SETTINGS)) settings.set(`net/ipv4/conf/${base}/${name}`, value);
+    const wanted = Object.entries(BASE_SETTINGS).map(
+      ([name, value]) => [`net/ipv4/conf/${base}/${name}`, value] as const,
+    );
+    settings.set(...wanted);
     this.#allowReturnByAnotherInterface();
-    return [ALIAS, ...paths.map((path) => `${path}=${settings.before(path) ?? ""}`)].join(" ");
+    return [ALIAS, ...wanted.map(([path]) => `${path}=${settings.before(path) ?? ""}`)].join(" ");
   }
 
   /**
@@ -154,12 +156,11 @@ export class Macvlans {
     const all = "net/ipv4/conf/all/rp_filter";
     const strictness = readSysctl(all);
     if (strictness === undefined || strictness === "0") return;
-    for (const name of sysctlsBelow("net/ipv4/conf")) {
-      const path = `net/ipv4/conf/${name}/rp_filter`;
-      if (name === "all" || this.#made.has(name) || Number(readSysctl(path)) >= Number(strictness)) continue;
-      settings.set(path, strictness);
-    }
-    settings.set(all, "0");
+    const laxer = sysctlsBelow("net/ipv4/conf")
+      .filter((name) => name !== "all" && !this.#made.has(name))
+      .map((name) => `net/ipv4/conf/${name}/rp_filter`)
+      .filter((path) => Number(readSysctl(path)) < Number(strictness));
+    settings.set(...laxer.map((path) => [path, strictness] as const), [all, "0"]);
     log.write("info", `NOTICE: setting sysctl net.ipv4.conf.all.rp_filter from ${strictness} to 0`);
   }
 

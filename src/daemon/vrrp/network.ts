@@ -25,7 +25,7 @@ import { IFF_UP } from "../../wire/netlink-link.ts";
 import type { Log } from "../log/log.ts";
 import { AdvertPaths } from "./advert-paths.ts";
 import { Complaints } from "./complaints.ts";
-import { DropTable } from "./drop-table.ts";
+import { type DropReport, DropTable } from "./drop-table.ts";
 import { HostRoutes } from "./host-routes.ts";
 import { virtualAssignment } from "./kernel-requests.ts";
 import { removeLeftovers } from "./leftovers.ts";
@@ -97,8 +97,10 @@ export class HostNetwork {
     });
     this.#drops = new DropTable(log);
     const others = othersHere();
-    if (others.length === 0) removeLeftovers(configuration, this.#names, shared);
-    else log.write("info", `Leaving what an earlier run may have left: ${others.join(", ")} runs here too`);
+    if (others.length === 0) {
+      this.#settings.restoreLeftovers(log);
+      removeLeftovers(configuration, this.#names, shared);
+    } else log.write("info", `Leaving what an earlier run may have left: ${others.join(", ")} runs here too`);
     this.#makeMacvlans();
     this.#statics.apply(configuration.statics);
     this.#routes.watch(configuration);
@@ -139,6 +141,10 @@ export class HostNetwork {
   /** Puts the drops of `no_accept` in place; before a virtual address of this configuration is. Never rejects. */
   async guard(configuration: VrrpConfiguration): Promise<void> {
     await this.#drops.apply(configuration);
+  }
+
+  get drops(): DropReport | undefined {
+    return this.#drops.report;
   }
 
   /** The drops of an earlier run, where this configuration has none. May be left to itself. */
@@ -325,7 +331,7 @@ export class HostNetwork {
   #equip(found: NetworkInterface): void {
     this.#adverts.listen(found);
     if (this.#configuration.instances.some((one) => one.promoteSecondaries && one.interface === found.name))
-      this.#settings.set(`net/ipv4/conf/${found.name}/promote_secondaries`, "1");
+      this.#settings.set([`net/ipv4/conf/${found.name}/promote_secondaries`, "1"]);
   }
 
   /** Removed, or called otherwise from now on. */
