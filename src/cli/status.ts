@@ -122,6 +122,8 @@ export function statusText(report: StatusReport, nowMs: number, paper: Paper, cl
     if (refused.length > 0) sections.push(refused);
     const priorities = vrrp.instances.flatMap(priorityLine);
     if (priorities.length > 0) sections.push(priorities);
+    const drops = vrrp.instances.flatMap((one) => dropLine(one, vrrp.drops));
+    if (drops.length > 0) sections.push(drops);
     const faults = vrrp.instances.flatMap((one) => faultLines(one, nowMs, clock));
     if (faults.length > 0) sections.push(faults);
     const telling = tellingLines(vrrp);
@@ -197,6 +199,14 @@ function instanceRow(one: InstanceSnapshot, width: number | undefined, clock: In
 /** `VI_1 priority 40 of 100: script chk exited with status 1`. */
 const priorityLine = ({ name, effectivePriority, basePriority, priorityCause }: InstanceSnapshot): string[] =>
   priorityCause === undefined ? [] : [`${name} priority ${effectivePriority} of ${basePriority}: ${priorityCause}`];
+
+/** Of a MASTER alone: nobody else is expected to answer. */
+const dropLine = ({ name, state }: InstanceSnapshot, drops: VrrpReport["drops"]): string[] =>
+  state === "MASTER" && drops?.instances.includes(name) === true
+    ? [
+        `${name} takes no packet for its virtual addresses (no_accept or vrrp_strict): nft table ${drops.tables.join(" and ")} drops them`,
+      ]
+    : [];
 
 /** `VI_1 FAULT since 12:00:01: eth0 lost carrier → group RH`: the whole chain, which a column may cut. */
 function faultLines(one: InstanceSnapshot, nowMs: number, clock: Instant | undefined): string[] {

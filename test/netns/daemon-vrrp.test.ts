@@ -92,6 +92,20 @@ test("a link that goes down means FAULT without the VIP, and coming back means M
   await until("the VIP is back", async () => (await daemon.addresses()).includes("10.9.0.100"));
 });
 
+test("status names the nft table that drops traffic to the VIP, until a reload ends it", async () => {
+  const address = withAddresses("10.9.0.100/24");
+  await using daemon = await VrrpDaemon.start(address.replace("    version 3\n", "    version 3\n    no_accept\n"));
+  await daemon.becomes("MASTER");
+  assert.deepEqual((await daemon.status()).vrrp?.drops, { tables: ["ip keepalived"], instances: ["VI_1"] });
+  assert.match(
+    (await daemon.command("status")).stdout,
+    /^VI_1 takes no packet .*: nft table ip keepalived drops them$/m,
+  );
+  daemon.write(address);
+  assert.equal((await daemon.command("reload")).status, 0);
+  await until("nothing is dropped", async () => (await daemon.status()).vrrp?.drops === undefined);
+});
+
 test("a failing vrrp_script means FAULT, its success ends it, and notify scripts run in the order of the states", async () => {
   const folder = mkdtempSync(join(tmpdir(), "scripts-"));
   const told = join(folder, "told");

@@ -11,13 +11,27 @@ import type { Log } from "../log/log.ts";
 
 const LINK_LOCAL = parseIpPrefix("fe80::/10");
 
+/** What is in place. */
+export interface DropReport {
+  /** As nft calls them: `ip keepalived`. */
+  readonly tables: readonly string[];
+  /** Instances whose virtual addresses do not answer on this host. */
+  readonly instances: readonly string[];
+}
+
 export class DropTable {
   readonly #log: Log;
   /** What is in place: the table and its script. */
   #current: { readonly table: string; readonly script: string } | undefined;
+  #report: DropReport | undefined;
 
   constructor(log: Log) {
     this.#log = log;
+  }
+
+  /** undefined while nothing is dropped. */
+  get report(): DropReport | undefined {
+    return this.#report;
   }
 
   /** One transaction: what was dropped before and still is, is dropped all the while. */
@@ -25,16 +39,23 @@ export class DropTable {
     const { table } = configuration.global.nftables;
     const script = dropScript(configuration);
     if (script === undefined) return this.remove();
-    if (this.#current?.script === script) return;
+    const closed = configuration.instances.filter(({ accept }) => !accept).map(({ name }) => name);
+    if (this.#current?.script === script) {
+      this.#report = reportOf(script, closed);
+      return;
+    }
     const gone = this.#current === undefined || this.#current.table === table ? "" : removal(this.#current.table);
     const outcome = await nft(gone + removal(table) + script);
     if (outcome.type === "done") {
       this.#current = { table, script };
+      this.#report = reportOf(script, closed);
       return;
     }
-    const names = configuration.instances.flatMap(({ accept, name }) => (accept ? [] : name)).join(", ");
     const why = outcome.type === "missing" ? "there is no nft on this machine (package nftables)" : outcome.message;
-    this.#log.write("err", `Traffic to the virtual addresses of ${names} is not dropped (no_accept): ${why}`);
+    this.#log.write(
+      "err",
+      `Traffic to the virtual addresses of ${closed.join(", ")} is not dropped (no_accept): ${why}`,
+    );
   }
 
   /** Of an earlier run, when this configuration has none itself. */
@@ -49,11 +70,17 @@ export class DropTable {
     if (this.#current === undefined) return;
     const { table } = this.#current;
     this.#current = undefined;
+    this.#report = undefined;
     const outcome = await nft(removal(table));
     if (outcome.type === "refused")
       this.#log.write("err", `cannot remove the nftables table ${table}: ${outcome.message}`);
   }
 }
+
+const reportOf = (script: string, instances: readonly string[]): DropReport => ({
+  tables: [...script.matchAll(/^table (ip6? \S+) \{$/gm)].flatMap(([, table]) => table ?? []),
+  instances,
+});
 
 /** No error when there is none: it is made first. */
 const removal = (table: string): string =>

@@ -119,7 +119,14 @@ serveSupervisor(
     },
     passesSignals: true,
     snapshot: () =>
-      driver === undefined ? undefined : { ...driver.snapshot(), disabledScripts, findings: observer?.report() ?? [] },
+      driver === undefined
+        ? undefined
+        : {
+            ...driver.snapshot(),
+            disabledScripts,
+            drops: network?.drops,
+            findings: observer?.report() ?? [],
+          },
   },
   log,
 );

@@ -56,6 +56,20 @@ test("a priority that is not the configured one has a line with its reason", () 
   assert.doesNotMatch(text(routers([instance({ state: "BACKUP" })])), /^VI_1 priority/m);
 });
 
+test("a MASTER whose addresses do not answer has a line that names the nft table, a BACKUP has none", () => {
+  const dropping = (state: string) => {
+    const report = routers([instance({ state }), instance({ name: "VI_2", state: "MASTER" })]);
+    Object.assign(report.vrrp ?? {}, { drops: { tables: ["ip keepalived"], instances: ["VI_1"] } });
+    return text(report)
+      .split("\n")
+      .filter((line) => line.includes("nft"));
+  };
+  assert.deepEqual(dropping("MASTER"), [
+    "VI_1 takes no packet for its virtual addresses (no_accept or vrrp_strict): nft table ip keepalived drops them",
+  ]);
+  assert.deepEqual(dropping("BACKUP"), []);
+});
+
 test("a FAULT of another day has its date", () => {
   const yesterday = instance({ since: CLOCK - 86_400_000_000 - 41_000_000 });
   assert.match(text(routers([yesterday])), /^VI_1 FAULT since Fri Nov 20 2026 12:00:01: /m);
