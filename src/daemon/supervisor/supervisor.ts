@@ -361,7 +361,8 @@ export class Supervisor {
         nodeOptions: [
           "--max-old-space-size=64",
           "--max-semi-space-size=1",
-          "--single-threaded-gc",
+          // The threads that would help have ordinary priority: on a busy machine an advert would wait for them.
+          "--no-parallel-scavenge",
           ...titled(names?.vrrp),
         ],
         descriptors: [],
