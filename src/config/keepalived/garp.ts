@@ -52,7 +52,7 @@ export function garpHandlers(prefix: "garp_" | "vrrp_garp_", draft: GarpDraft, r
   };
 }
 
-/** `own` over `general` over keepalived's defaults; lower_prio is as master unless given. */
+/** `own` over `general` over keepalived's defaults; lower_prio is as the general master batch unless given, not as the own. */
 export function completeGarp(own: GarpDraft, general: GarpDraft): GratuitousArp {
   const { masterDelay = seconds(5), masterRepeat = 5, interval = 0 as Duration, ...rest } = { ...general, ...own };
   return {
@@ -60,8 +60,8 @@ export function completeGarp(own: GarpDraft, general: GarpDraft): GratuitousArp 
     masterRepeat,
     masterRefresh: rest.masterRefresh ?? seconds(0),
     masterRefreshRepeat: rest.masterRefreshRepeat ?? 1,
-    lowerPrioDelay: rest.lowerPrioDelay ?? masterDelay,
-    lowerPrioRepeat: rest.lowerPrioRepeat ?? masterRepeat,
+    lowerPrioDelay: rest.lowerPrioDelay ?? general.masterDelay ?? seconds(5),
+    lowerPrioRepeat: rest.lowerPrioRepeat ?? general.masterRepeat ?? 5,
     interval,
     neighbourInterval: rest.neighbourInterval ?? seconds(0),
     extraInterfaces: rest.extraInterfaces ?? seconds(0),

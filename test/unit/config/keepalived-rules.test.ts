@@ -273,6 +273,19 @@ const cases: readonly [name: string, body: string, said: string[], model?: Expec
   ],
 
   [
+    "the batch after a lesser advert goes by global_defs, not by the instance's own batches",
+    "garp_master_repeat 2\ngarp_master_delay 1",
+    [],
+    {
+      garp: {
+        ...{ masterDelay: seconds(1), masterRepeat: 2, masterRefresh: seconds(0), masterRefreshRepeat: 1 },
+        ...{ lowerPrioDelay: seconds(5), lowerPrioRepeat: 5 },
+        ...{ interval: seconds(0), neighbourInterval: seconds(0), extraInterfaces: seconds(0) },
+      },
+    },
+  ],
+
+  [
     "a tracked script must exist",
     "track_script {\nnone\n}",
     ["8 warning unknown-script: (A) track script 'none' not found, ignoring..."],
