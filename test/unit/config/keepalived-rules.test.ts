@@ -5,6 +5,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { seconds } from "../../../src/base/time.ts";
 import { load } from "../../../src/config/load.ts";
 import type { VrrpInstance } from "../../../src/config/model/vrrp.ts";
 import { memoryEnvironment } from "../../support/memory-files.ts";
