@@ -248,6 +248,21 @@ test("adverts that a firewall of this host drops are told from a neighbour that 
   assert.equal((await lan.named("two-masters")).peer?.ip, "10.9.0.2");
 });
 
+test("adverts that a firewall of this host begins to drop while it is backup are named, and as the reason of two masters", async () => {
+  await using lan = await Neighbours.meet({}, { priority: 150 });
+  lan.theirs.start();
+  await lan.theirs.holding();
+  await lan.startOurs();
+  const heard = async () => JSON.parse(await lan.command("status", "--json")).vrrp?.instances[0]?.lastAdvert?.from;
+  await until("it has heard the master", async () => (await heard()) === "10.9.0.2");
+  await drop(lan.ours.node, "input");
+  const found = await lan.named("adverts-filtered");
+  assert.deepEqual(found.peer, { ip: "10.9.0.2", mac: await lan.mac(lan.theirs.node) });
+  await until("two masters with that reason", async () =>
+    (await lan.findings()).some(({ code, cure }) => code === "two-masters" && cure.includes("adverts-filtered")),
+  );
+});
+
 test("a neighbour whose multicast is eaten on the way is known by the address that both hold", async () => {
   await using lan = await Neighbours.meet({}, {});
   await drop(lan.theirs.node, "output");

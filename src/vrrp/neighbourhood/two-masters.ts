@@ -18,8 +18,9 @@ const NOT_MEANT_FOR_US: readonly FindingCode[] = [
   "ah-used",
   "malformed",
 ];
-/** Of a row of adverts none of which has reached the process. */
+/** Of a row of adverts none of which has reached the process: so long, and so many intervals. */
 const FILTERED_AFTER = seconds(2);
+const FILTERED_ADVERTS = 2.5;
 
 export function judgeMasters(state: NeighbourhoodState, now: Instant): Finding[] {
   const sending = state.peers.filter((peer) => isSending(peer, now) && !peer.remarks.includes("duplicate-vrid"));
@@ -83,10 +84,13 @@ function whyDeaf(state: NeighbourhoodState, peer: Peer): string {
 
 function filtered(mine: InstanceSnapshot, others: readonly Peer[], now: Instant): Finding[] {
   if (mine.state !== "MASTER" && mine.state !== "BACKUP") return [];
+  // In FAULT it counts no advert; a MASTER has been BACKUP before, and deaf for all of it if no advert is newer.
+  const reached = [mine.lastAdvert?.at, mine.lastRefused?.at, mine.state === "BACKUP" ? mine.since : undefined];
   return others.flatMap((peer) => {
-    const reached = [mine.lastAdvert?.at, mine.lastRefused?.at].some((at) => at !== undefined && at >= peer.firstAt);
-    const long = peer.count >= 3 && rowOf(peer) >= FILTERED_AFTER && longEnough(rowOf(peer), peer.interval);
-    if (reached || !long || peer.remarks.some((code) => NOT_MEANT_FOR_US.includes(code))) return [];
+    const since = reached.reduce<Instant>((last, at) => later(last, at ?? last), peer.firstAt);
+    const row = rowOf(peer, since);
+    const long = peer.count >= 3 && row >= FILTERED_AFTER && row >= peer.interval * FILTERED_ADVERTS;
+    if (!long || peer.remarks.some((code) => NOT_MEANT_FOR_US.includes(code))) return [];
     return [
       {
         code: "adverts-filtered",
@@ -96,7 +100,7 @@ function filtered(mine: InstanceSnapshot, others: readonly Peer[], now: Instant)
         peer: { ip: peer.ip, mac: peer.mac },
         text: `its adverts reach ${mine.interface}, and this host drops them before VRRP sees them`,
         cure: "let IP protocol 112 in (nft list ruleset, iptables -S); a strict rp_filter drops what comes from another network",
-        since: peer.firstAt,
+        since,
         lastSeen: now,
       },
     ];

@@ -292,6 +292,33 @@ test("adverts that reach the interface and not the process are told as filtered"
   assert.deepEqual(here.codes, []);
 });
 
+test("adverts that a firewall has eaten since the last one that came through are told as filtered", () => {
+  const here = new Neighbourhood({}, BACKUP);
+  const through = () => {
+    here.hear();
+    here.snapshot = { ...here.snapshot, lastAdvert: { ...HEARD, at: here.now } };
+  };
+  here.pass(20, through);
+  const last = instantAt(here.now - 1_000_000);
+  here.pass(2, () => here.hear());
+  assert.equal(here.codes.length, 0, "two may be on their way");
+  here.pass(1, () => here.hear());
+  assert.equal(here.named("adverts-filtered").since, last);
+  here.snapshot = { ...here.snapshot, state: "MASTER", since: here.now };
+  here.pass(4, () => here.hear());
+  assert.equal(here.named("two-masters").cure, "end what keeps them apart: adverts-filtered");
+  here.pass(1, through);
+  assert.ok(!here.codes.includes("adverts-filtered"));
+});
+
+test("adverts that came while it was in FAULT are not missed", () => {
+  const here = new Neighbourhood({}, { state: "FAULT", lastAdvert: { ...HEARD, at: instantAt(90_000_000) } });
+  here.pass(20, () => here.hear());
+  here.snapshot = { ...here.snapshot, state: "BACKUP", since: here.now };
+  here.pass(1);
+  assert.deepEqual(here.codes, []);
+});
+
 test("a router alone on purpose is no finding; one that expects another is told that it is alone", () => {
   const alone = new Neighbourhood({ state: "MASTER" }, { since: instantAt(100_000_000) });
   alone.pass(30);
