@@ -1,7 +1,7 @@
 /** What the vrrp process puts on its host besides addresses, who takes it away, and what it finds of an earlier run. */
 
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -262,9 +262,25 @@ test("a second daemon in the same place leaves what may be the first one's", asy
   const statics = { addresses: [vip("10.9.0.78")], routes: [route("10.71.0.0/24")], rules: [] };
   await lan.agent(lan.a, configuration([], { statics }));
   const second = await lan.agent(lan.a, configuration([fast()]));
-  assert.match(second.program.output, /evenkeel \(process \d+\) runs here too/);
+  assert.match(second.program.output, /Warning - evenkeel \(process \d+\) runs here too: .* Stop one of them: /);
   assert.ok(await has(lan.a, "10.9.0.78"));
   assert.match(await routes(lan.a), /10\.71/);
+});
+
+test("a keepalived in the same place is warned of at the start, with the cure", async () => {
+  await using lan = await AgentLan.start();
+  const alone = await lan.agent(lan.a, configuration([fast()]));
+  assert.doesNotMatch(alone.program.output, /runs? here too/);
+  await alone.stop();
+  const keepalived = join(lan.folder, "keepalived");
+  symlinkSync("/bin/sleep", keepalived);
+  const { pid } = lan.a.start([keepalived, "60"]);
+  await until("its name", () => readFileSync(`/proc/${pid}/comm`, "utf8") === "keepalived\n");
+  const ours = await lan.agent(lan.a, configuration([fast()]));
+  assert.match(
+    ours.program.output,
+    /Warning - keepalived \(process \d+\) runs here too: .* `systemctl disable --now keepalived`/,
+  );
 });
 
 test("whoever takes a VIP away is named while it runs, with what keeps it from doing so", async () => {

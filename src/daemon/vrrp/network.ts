@@ -30,7 +30,7 @@ import { HostRoutes } from "./host-routes.ts";
 import { virtualAssignment } from "./kernel-requests.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import { Macvlans } from "./macvlans.ts";
-import { othersHere, showOurselves } from "./others-here.ts";
+import { othersHere, othersWarning, showOurselves } from "./others-here.ts";
 import { hintAbout, programOfPort } from "./remover.ts";
 import { Renewals } from "./renewals.ts";
 import { SavedSettings } from "./saved-settings.ts";
@@ -100,7 +100,7 @@ export class HostNetwork {
     if (others.length === 0) {
       this.#settings.restoreLeftovers(log);
       removeLeftovers(configuration, this.#names, shared);
-    } else log.write("info", `Leaving what an earlier run may have left: ${others.join(", ")} runs here too`);
+    } else log.write("warning", othersWarning(others));
     this.#makeMacvlans();
     this.#statics.apply(configuration.statics);
     this.#routes.watch(configuration);

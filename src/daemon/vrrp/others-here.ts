@@ -36,6 +36,10 @@ export function othersHere(): string[] {
   return [...evenkeels, ...keepaliveds()];
 }
 
+/** What they mean for a start, with the cure. `others` as `othersHere` tells them. */
+export const othersWarning = (others: readonly string[]): string =>
+  `Warning - ${others.join(" and ")} ${others.length === 1 ? "runs" : "run"} here too: nothing of an earlier run is cleaned up, and a virtual router that is configured in both has two masters on this host. Stop one of them: \`systemctl disable --now keepalived\`, or evenkeel's unit`;
+
 /** Not the one that started us: run as keepalived, it has that name. */
 function keepaliveds(): string[] {
   const here = link("/proc/self/ns/net");
