@@ -1,7 +1,7 @@
 /** What the kernel says of links and addresses, whoever changed them: this process hears of its own changes too. */
 
 import type { IpAddress } from "../base/ip.ts";
-import { applyTrackers } from "./eligibility.ts";
+import { applyTrackers, updateStandings } from "./eligibility.ts";
 import { type Draft, interfaceNamed, isVirtual, putInterface } from "./host-state.ts";
 import { onAddressLost, onLinkBack } from "./loss.ts";
 import type { Input } from "./messages.ts";
@@ -12,7 +12,11 @@ export function onLink(step: Step, draft: Draft, input: Extract<Input, { type: "
   const { interface: name, up, lack } = input;
   const before = interfaceNamed(draft, name);
   putInterface(draft, { ...before, up, lack: up ? undefined : lack, wasUp: before.wasUp || before.up });
-  if (before.up === up) return;
+  if (before.up === up) {
+    // Its routers stay where they are, and for what it lacks now.
+    if (!up && before.lack !== lack) updateStandings(step, draft);
+    return;
+  }
   log(step, `Netlink reports ${name} ${up ? "up" : "down"}`);
   applyTrackers(step, draft);
   if (!up) return;

@@ -20,6 +20,9 @@ test("an interface that is removed and comes back under another index carries th
   await daemon.becomes("MASTER");
   await daemon.node.run("ip", "link", "del", "eth0");
   await daemon.becomes("FAULT");
+  const faults = async () => (await daemon.status()).vrrp?.instances[0]?.faults ?? [];
+  await until("what is true", async () => (await faults()).includes("eth0 was removed"));
+  assert.ok(!(await faults()).includes("eth0 was set down"));
   await daemon.plug("eth0", "10.9.0.1/24");
   await daemon.becomes("MASTER");
   assert.ok((await daemon.addresses()).includes(VIP));

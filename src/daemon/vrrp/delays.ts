@@ -5,16 +5,25 @@
 
 import { type Duration, type Instant, inMilliseconds, microseconds } from "../../base/time.ts";
 import type { InterfaceDelay, VrrpConfiguration } from "../../config/model/vrrp.ts";
-import type { Input } from "../../vrrp/messages.ts";
+import type { Input, InterfaceReport } from "../../vrrp/messages.ts";
+
+type LinkInput = Extract<Input, { type: "link" }>;
 
 /** Passes on what happens; a change of a link only when it has lasted as long as is configured. */
 export class LinkDelays {
   readonly #pass: (input: Input) => void;
-  readonly #waiting = new Map<string, { readonly up: boolean; readonly timer: NodeJS.Timeout }>();
+  /** What the machine knows of links; of others it knows that they are not there. */
+  readonly #known = new Map<string, Pick<LinkInput, "up" | "lack">>();
+  readonly #waiting = new Map<string, { input: LinkInput; readonly timer: NodeJS.Timeout }>();
   #delays = new Map<string, InterfaceDelay>();
 
   constructor(pass: (input: Input) => void) {
     this.#pass = pass;
+  }
+
+  /** What the machine is told at its start. */
+  begin(interfaces: readonly InterfaceReport[]): void {
+    for (const one of interfaces) this.#known.set(one.name, one);
   }
 
   /** Holds for changes from now on. */
@@ -33,25 +42,36 @@ export class LinkDelays {
     this.#waiting.clear();
   }
 
-  #changed(input: Extract<Input, { type: "link" }>): void {
-    const waiting = this.#waiting.get(input.interface);
-    if (waiting?.up === input.up) return;
-    if (waiting !== undefined) {
-      // Back to what the machine knows.
-      clearTimeout(waiting.timer);
-      this.#waiting.delete(input.interface);
+  #changed(input: LinkInput): void {
+    const { interface: name } = input;
+    const waiting = this.#waiting.get(name);
+    if (waiting?.input.up === input.up) {
+      waiting.input = input;
       return;
     }
-    const delay = this.#delayOf(input.interface, input.up);
+    clearTimeout(waiting?.timer);
+    this.#waiting.delete(name);
+    const known = this.#known.get(name) ?? { up: false, lack: "interface" };
+    if (known.up === input.up) {
+      if (known.lack !== input.lack) this.#tell(input);
+      return;
+    }
+    const delay = this.#delayOf(name, input.up);
     if (delay === 0) {
-      this.#pass(input);
+      this.#tell(input);
       return;
     }
     const timer = setTimeout(() => {
-      this.#waiting.delete(input.interface);
-      this.#pass(input);
+      const last = this.#waiting.get(name)?.input ?? input;
+      this.#waiting.delete(name);
+      this.#tell(last);
     }, inMilliseconds(delay));
-    this.#waiting.set(input.interface, { up: input.up, timer });
+    this.#waiting.set(name, { input, timer });
+  }
+
+  #tell(input: LinkInput): void {
+    this.#known.set(input.interface, input);
+    this.#pass(input);
   }
 
   #delayOf(name: string, up: boolean): Duration {

@@ -18,7 +18,7 @@ import {
   snapshot,
   transition,
 } from "../../vrrp/host.ts";
-import type { Input, InterfaceReport, Output } from "../../vrrp/messages.ts";
+import type { Input, InterfaceReport, LinkLack, Output } from "../../vrrp/messages.ts";
 import type { EventBody } from "../events.ts";
 import type { Log } from "../log/log.ts";
 import { ScriptRunner } from "../scripts/script-runner.ts";
@@ -41,6 +41,12 @@ const LATE_FOR_PACKETS = milliseconds(2);
  */
 const LONGEST_STOP_MS = 4_000;
 const GRACE_MS = 500;
+
+const LACKING: Readonly<Record<LinkLack, string>> = {
+  interface: "removed",
+  up: "set down",
+  carrier: "without a carrier",
+};
 
 export interface DriverOptions {
   readonly configuration: VrrpConfiguration;
@@ -133,8 +139,9 @@ export class VrrpDriver {
 
   #step(input: Input): void {
     if (input.type === "link") {
-      const cause = input.up ? "up, with a carrier" : "down, without a carrier, or removed";
-      this.#publish({ kind: "link-state", interface: input.interface, up: input.up, cause });
+      const { interface: name, up, lack } = input;
+      const cause = up ? "up, with a carrier" : lack === undefined ? "down" : LACKING[lack];
+      this.#publish({ kind: "link-state", interface: name, up, cause });
     }
     const now = monotonicNow();
     const { state, outputs } = transition(DEFAULT_HOST_PARAMETERS, this.#state, input, now);

@@ -87,6 +87,7 @@ serveSupervisor(
       const configuration = withDelayAfterBoot(usable(message.configuration), monotonicNow());
       links.configure(configuration.global.interfaceDelays);
       network = new HostNetwork(configuration, log, (input) => links.handle(input));
+      links.begin(network.reports());
       warnOfMissing();
       await network.guard(configuration);
       void network.removeOldDrops();

@@ -39,6 +39,8 @@ import { StaticThings } from "./statics.ts";
 /** What the machine has been told of an interface. */
 interface Told {
   up: boolean;
+  /** Only of one that is not up. */
+  lack?: LinkLack | undefined;
   addresses: readonly IpAddress[];
 }
 
@@ -108,7 +110,7 @@ export class HostNetwork {
     this.#adverts.listenAnywhere();
     for (const name of this.#names) {
       const found = this.#interfaces.byName(name);
-      this.#told.set(name, { up: found?.up ?? false, addresses: found === undefined ? [] : usableOf(found) });
+      this.#told.set(name, { ...linkOf(found), addresses: found === undefined ? [] : usableOf(found) });
       if (found !== undefined) this.#equip(found);
     }
   }
@@ -123,14 +125,9 @@ export class HostNetwork {
     return [...this.#names].flatMap((name) => {
       const found = this.#interfaces.byName(name);
       if (found === undefined) return [];
-      return [{ name, up: found.up, addresses: usableOf(found), ...(found.up ? {} : { lack: this.#lackOf(name) }) }];
+      const { up, lack } = linkOf(found);
+      return [{ name, up, addresses: usableOf(found), ...(lack && { lack }) }];
     });
-  }
-
-  #lackOf(name: string): LinkLack {
-    const found = this.#interfaces.byName(name);
-    if (found === undefined) return "interface";
-    return (found.flags & IFF_UP) === 0 ? "up" : "carrier";
   }
 
   /** Names that the configuration has and the machine has not. */
@@ -167,7 +164,7 @@ export class HostNetwork {
     this.#adverts.prepare(configuration);
     this.#adverts.listenAnywhere();
     for (const name of this.#names) {
-      if (!this.#told.has(name)) this.#told.set(name, { up: false, addresses: [] });
+      if (!this.#told.has(name)) this.#told.set(name, { ...linkOf(undefined), addresses: [] });
       const found = this.#interfaces.byName(name);
       if (found !== undefined) this.#appears(found);
     }
@@ -306,12 +303,11 @@ export class HostNetwork {
         this.#vanishes(found.name);
         break;
       case "address":
-        this.#tell(found.name, { up: this.#told.get(found.name)?.up ?? false, addresses: usableOf(found) });
+        this.#tell(found.name, { ...this.#linkTold(found.name), addresses: usableOf(found) });
         if (event.previous === undefined) this.#statics.addressAdded();
         break;
       case "address-removed": {
-        const told = { up: this.#told.get(found.name)?.up ?? false, addresses: usableOf(found) };
-        this.#tell(found.name, told, event.port);
+        this.#tell(found.name, { ...this.#linkTold(found.name), addresses: usableOf(found) }, event.port);
         break;
       }
       default:
@@ -325,7 +321,7 @@ export class HostNetwork {
       this.#macvlans.baseAppeared(found.name);
       this.#equip(found);
     }
-    this.#tell(found.name, { up: found.up, addresses: usableOf(found) });
+    this.#tell(found.name, { ...linkOf(found), addresses: usableOf(found) });
   }
 
   #equip(found: NetworkInterface): void {
@@ -338,7 +334,7 @@ export class HostNetwork {
   #vanishes(name: string): void {
     this.#adverts.vanished(name);
     this.#macvlans.vanished(name);
-    this.#tell(name, { up: false, addresses: [] });
+    this.#tell(name, { up: false, lack: "interface", addresses: [] });
   }
 
   /** Others know our virtual addresses by a hardware address that is no longer there. */
@@ -350,13 +346,20 @@ export class HostNetwork {
     }
   }
 
+  #linkTold(name: string): Pick<Told, "up" | "lack"> {
+    const { up, lack } = this.#told.get(name) ?? linkOf(undefined);
+    return { up, lack };
+  }
+
   /** Hands in what is new: a refreshed lifetime is news to the kernel's listeners, and none to the machine. */
   #tell(name: string, now: Told, port = 0): void {
     const before = this.#told.get(name);
     if (before === undefined) return;
     this.#told.set(name, now);
     // A machine that is told first that the interface is down does not wonder where its addresses have gone.
-    if (before.up && !now.up) this.#handle({ type: "link", interface: name, up: false, lack: this.#lackOf(name) });
+    // What is deleted was set down a moment before.
+    if (!now.up && (before.up || before.lack !== now.lack))
+      this.#handle({ type: "link", interface: name, up: false, ...(now.lack && { lack: now.lack }) });
     const [old, current] = [new Set(before.addresses), new Set(now.addresses)];
     for (const address of old.difference(current)) {
       const by = this.#held.has(heldKey({ address, interface: name })) ? this.#byWhom(port) : {};
@@ -376,6 +379,11 @@ export class HostNetwork {
     this.#hinted.add(by);
     return { by };
   }
+}
+
+function linkOf(found: NetworkInterface | undefined): Pick<Told, "up" | "lack"> {
+  if (found?.up === true) return { up: true };
+  return { up: false, lack: found === undefined ? "interface" : (found.flags & IFF_UP) === 0 ? "up" : "carrier" };
 }
 
 function namesIn(configuration: VrrpConfiguration): Set<string> {

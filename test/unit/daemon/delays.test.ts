@@ -4,16 +4,17 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { instantAt, seconds } from "../../../src/base/time.ts";
 import { LinkDelays, withDelayAfterBoot } from "../../../src/daemon/vrrp/delays.ts";
-import type { Input } from "../../../src/vrrp/messages.ts";
+import type { Input, LinkLack } from "../../../src/vrrp/messages.ts";
 import { configuration } from "../../support/vrrp-configuration.ts";
 
-const link = (name: string, up: boolean): Input => ({ type: "link", interface: name, up });
+const link = (name: string, up: boolean): Extract<Input, { type: "link" }> => ({ type: "link", interface: name, up });
 
 describe("A link with interface_up_down_delays", () => {
   const setUp = () => {
     const passed: Input[] = [];
     const delays = new LinkDelays((input) => passed.push(input));
     delays.configure([{ interface: "eth0", down: seconds(2), up: seconds(5) }]);
+    delays.begin(["eth0", "eth1"].map((name) => ({ name, up: true, addresses: [] })));
     return { passed, delays };
   };
 
@@ -43,6 +44,21 @@ describe("A link with interface_up_down_delays", () => {
     delays.handle(link("eth0", false));
     t.mock.timers.tick(2_000);
     assert.deepEqual(passed, [link("eth0", false)]);
+  });
+
+  test("lacks something else without delay once it is down, and in its time before", (t) => {
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    const { passed, delays } = setUp();
+    const down = (lack: LinkLack): Input => ({ ...link("eth0", false), lack });
+    delays.handle(down("carrier"));
+    delays.handle(down("up"));
+    t.mock.timers.tick(2_000);
+    assert.deepEqual(passed, [down("up")]);
+    delays.handle(down("interface"));
+    assert.deepEqual(passed[1], down("interface"));
+    delays.handle(link("eth0", true));
+    t.mock.timers.tick(5_000);
+    assert.deepEqual(passed[2], link("eth0", true));
   });
 
   test("holds back no other link and nothing else", () => {

@@ -246,6 +246,16 @@ describe("A chain of causes", () => {
     );
   });
 
+  it("names what a lost interface lacks now, beside what it went down by", () => {
+    const machine = machineOf({});
+    machine.start();
+    machine.feed({ type: "link", interface: "eth0", up: false, lack: "up" });
+    const outputs = machine.feed({ type: "link", interface: "eth0", up: false, lack: "interface" });
+    assert.deepEqual(outputs, []);
+    const { cause, faults } = machine.instance();
+    assert.deepEqual({ cause, faults }, { cause: "eth0 was set down", faults: ["eth0 was removed"] });
+  });
+
   it("says what is different when a priority changes twice for different reasons", () => {
     const machine = machineOf({
       trackFiles: [{ name: "f", weight: -1, reverse: false }],
