@@ -33,8 +33,22 @@ export async function replayFile(file: string, options: ReplayOptions): Promise<
     if (!options.json) print(report.end());
     process.exitCode = steps === 0 ? 2 : wrong > 0 ? 1 : 0;
   } catch (error) {
-    process.stderr.write(`evenkeel: ${error instanceof Error ? error.message : error}\n`);
+    process.stderr.write(`evenkeel: ${whyNot(file, error)}\n`);
     process.exitCode = 2;
+  }
+}
+
+function whyNot(file: string, error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  switch ("code" in error ? error.code : undefined) {
+    case "ENOENT":
+      return `${file}: there is no such file; \`evenkeel run --record FILE\` writes one`;
+    case "EISDIR":
+      return `${file} is a folder: name the recording in it`;
+    case "EACCES":
+      return `${file}: permission denied; a recording is readable by whoever wrote it (root)`;
+    default:
+      return error.message;
   }
 }
 

@@ -7,6 +7,7 @@
  */
 
 import { closeSync, lstatSync, openSync, renameSync, write, writeSync } from "node:fs";
+import { dirname } from "node:path";
 import type { Instant } from "../../base/time.ts";
 import type { HostParameters, HostState } from "../../vrrp/host.ts";
 import type { Input, Output } from "../../vrrp/messages.ts";
@@ -39,7 +40,7 @@ export class Recorder {
   /** A whole state has to come first: at the start, in a new file, behind a gap. */
   #state: string | undefined = "start";
 
-  /** What is there already is kept as FILE.1. @throws {Error} naming the file */
+  /** What is there already is kept as FILE.1. @throws {Error} naming the file, with the cure */
   constructor(options: RecorderOptions) {
     this.#options = options;
     this.#mostBytes = options.mostBytes ?? MOST_BYTES;
@@ -123,10 +124,14 @@ export class Recorder {
 
   #open(): void {
     const { file } = this.#options;
-    const before = lstatSync(file, { throwIfNoEntry: false });
-    if (before?.isFile() === false) throw new Error(`${file} is no ordinary file`);
-    if (before !== undefined) renameSync(file, `${file}.1`);
-    this.#fd = openSync(file, "wx", 0o600);
+    try {
+      const before = lstatSync(file, { throwIfNoEntry: false });
+      if (before?.isFile() === false) throw new Error(`${file} is no ordinary file; name another one`);
+      if (before !== undefined) renameSync(file, `${file}.1`);
+      this.#fd = openSync(file, "wx", 0o600);
+    } catch (error) {
+      throw isMissing(error) ? new Error(`${file}: ${noFolder(dirname(file))}`) : error;
+    }
     this.#written = 0;
   }
 
@@ -152,3 +157,8 @@ export class Recorder {
     this.#fd = undefined;
   }
 }
+
+const isMissing = (error: unknown): boolean => error instanceof Error && "code" in error && error.code === "ENOENT";
+
+const noFolder = (folder: string): string =>
+  `there is no folder ${folder}: make it (mkdir -p ${folder}), and start again`;

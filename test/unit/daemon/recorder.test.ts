@@ -186,3 +186,16 @@ test("only a recording of before makes room for a new one: no folder, device or 
     rmSync(run.file, { recursive: true });
   }
 });
+
+test("a missing folder is named, with the command that makes it", () => {
+  const folder = mkdtempSync(join(tmpdir(), "recorder-"));
+  try {
+    const file = join(folder, "not", "there", "vrrp.rec");
+    const log = { write: () => undefined };
+    assert.throws(() => new Recorder({ file, parameters: DEFAULT_HOST_PARAMETERS, log }), {
+      message: `${file}: there is no folder ${folder}/not/there: make it (mkdir -p ${folder}/not/there), and start again`,
+    });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
