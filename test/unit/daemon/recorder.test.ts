@@ -137,19 +137,6 @@ test("a disk that does not keep up loses lines, which the recording says, and re
   assert.deepEqual(differences(played), []);
 });
 
-test("a recording that cannot be begun says why", () => {
-  using run = new Recorded();
-  assert.throws(
-    () =>
-      new Recorder({
-        file: join(run.folder, "no", "such"),
-        parameters: DEFAULT_HOST_PARAMETERS,
-        log: { write: () => undefined },
-      }),
-    /ENOENT/,
-  );
-});
-
 /** Its descriptor, as a full disk would be: no write to it succeeds. */
 function breakFile(file: string): void {
   const linkOf = (fd: string) => {
