@@ -38,6 +38,8 @@ export type EventBody =
     }
   | VirtualServerEvent
   | { readonly kind: "link-state"; readonly interface: string; readonly up: boolean; readonly cause: string }
+  /** The tables of `no_accept`, which somebody else had removed. As nft calls them: `ip keepalived`. */
+  | { readonly kind: "drops-restored"; readonly tables: readonly string[] }
   | { readonly kind: "script-state"; readonly script: string; readonly ok: boolean; readonly cause: string }
   | {
       readonly kind: "notify-result";

@@ -175,6 +175,32 @@ test("no_accept drops what comes for the VIPs, lets neighbours find them, and en
   assert.equal(await nft("list", "ruleset"), "");
 });
 
+test("the drops of no_accept that somebody flushes are put back by and by, and by a reload at once", async () => {
+  await using lan = await AgentLan.start();
+  const nft = (...parameters: string[]) => lan.a.run(peerPath("nft"), ...parameters);
+  const closed = configuration([fast({ accept: false })]);
+  const ours = await lan.agent(lan.a, closed);
+  await ours.becomes("MASTER");
+  const before = await nft("list", "ruleset");
+  assert.match(before, /drop/);
+  await nft("flush", "ruleset");
+  await ours.reload(closed);
+  assert.equal(await nft("list", "ruleset"), before);
+  await nft("flush", "ruleset");
+  const said = ours.program.output.length;
+  await until("the drops", async () => (await nft("list", "ruleset")) === before);
+  await until(
+    "the event",
+    () => ours.program.output.indexOf('{"kind":"drops-restored","tables":["ip keepalived"]}', said) > 0,
+  );
+  assert.match(
+    ours.program.output,
+    /Putting back the nftables table ip keepalived \(no_accept\), which somebody has removed/,
+  );
+  await ours.stop();
+  assert.equal(await nft("list", "ruleset"), "");
+});
+
 /** As a run of ours would have put it there; the iproute2 of Debian 12 cannot. */
 function putMarked(node: TestNode, text: string): void {
   node.within(() => {

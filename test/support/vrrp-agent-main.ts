@@ -17,11 +17,16 @@ const log = standardErrorLog({}, false);
 const configuration = read();
 let driver: VrrpDriver | undefined;
 const early: Input[] = [];
-const network = new HostNetwork(configuration, log, (input) => {
-  if (input.type === "route-lost" || input.type === "address") say(input);
-  if (driver === undefined) early.push(input);
-  else driver.handle(input);
-});
+const network = new HostNetwork(
+  configuration,
+  log,
+  (input) => {
+    if (input.type === "route-lost" || input.type === "address") say(input);
+    if (driver === undefined) early.push(input);
+    else driver.handle(input);
+  },
+  say,
+);
 await network.guard(configuration);
 await network.removeOldDrops();
 driver = new VrrpDriver({ configuration, network, log, publish: say, detail: true });

@@ -2,6 +2,9 @@
  * `no_accept`: packets to and from the virtual addresses of such routers are dropped, but for neighbour discovery
  * (RFC 9568 §6.1, Accept_Mode). One nftables table a family, in the shape of keepalived 2.2.7's; all its virtual addresses
  * are in it from the start, so that nothing has to be changed when a router becomes master.
+ *
+ * Others may take it away (`nft flush ruleset`, a firewall that is loaded anew): it is looked for now and then and at every
+ * reload, and put back. Not noticed is a change within it.
  */
 
 import { type IpAddress, isIpv4, parseIpPrefix, prefixContains } from "../../base/ip.ts";
@@ -19,14 +22,21 @@ export interface DropReport {
   readonly instances: readonly string[];
 }
 
+const LOOK_EVERY_MS = 10_000;
+
 export class DropTable {
   readonly #log: Log;
+  readonly #onRestored: (tables: readonly string[]) => void;
+  /** One after the other: a look must not put back what is being removed. */
+  #last: Promise<void> = Promise.resolve();
+  #looking: NodeJS.Timeout | undefined;
   /** What is in place: the table and its script. */
   #current: { readonly table: string; readonly script: string } | undefined;
   #report: DropReport | undefined;
 
-  constructor(log: Log) {
+  constructor(log: Log, onRestored: (tables: readonly string[]) => void) {
     this.#log = log;
+    this.#onRestored = onRestored;
   }
 
   /** undefined while nothing is dropped. */
@@ -35,20 +45,25 @@ export class DropTable {
   }
 
   /** One transaction: what was dropped before and still is, is dropped all the while. */
-  async apply(configuration: VrrpConfiguration): Promise<void> {
+  apply(configuration: VrrpConfiguration): Promise<void> {
+    return this.#inTurn(() => this.#apply(configuration));
+  }
+
+  async #apply(configuration: VrrpConfiguration): Promise<void> {
     const { table } = configuration.global.nftables;
     const script = dropScript(configuration);
-    if (script === undefined) return this.remove();
+    if (script === undefined) return this.#remove();
     const closed = configuration.instances.filter(({ accept }) => !accept).map(({ name }) => name);
     if (this.#current?.script === script) {
       this.#report = reportOf(script, closed);
-      return;
+      return this.#look();
     }
     const gone = this.#current === undefined || this.#current.table === table ? "" : removal(this.#current.table);
     const outcome = await nft(gone + removal(table) + script);
     if (outcome.type === "done") {
       this.#current = { table, script };
       this.#report = reportOf(script, closed);
+      this.#looking ??= setInterval(() => void this.#inTurn(() => this.#look()), LOOK_EVERY_MS).unref();
       return;
     }
     const why = outcome.type === "missing" ? "there is no nft on this machine (package nftables)" : outcome.message;
@@ -66,7 +81,13 @@ export class DropTable {
     await nft(removal(table));
   }
 
-  async remove(): Promise<void> {
+  remove(): Promise<void> {
+    return this.#inTurn(() => this.#remove());
+  }
+
+  async #remove(): Promise<void> {
+    clearInterval(this.#looking);
+    this.#looking = undefined;
     if (this.#current === undefined) return;
     const { table } = this.#current;
     this.#current = undefined;
@@ -74,6 +95,30 @@ export class DropTable {
     const outcome = await nft(removal(table));
     if (outcome.type === "refused")
       this.#log.write("err", `cannot remove the nftables table ${table}: ${outcome.message}`);
+  }
+
+  #inTurn(action: () => Promise<void>): Promise<void> {
+    this.#last = this.#last.then(action);
+    return this.#last;
+  }
+
+  /** Is it still there? */
+  async #look(): Promise<void> {
+    if (this.#current === undefined || this.#report === undefined) return;
+    const { table, script } = this.#current;
+    const listed = await nft("", ["list", "tables"]);
+    if (listed.type !== "done") return;
+    const there = new Set(listed.output.split("\n"));
+    const missing = this.#report.tables.filter((one) => !there.has(`table ${one}`));
+    if (missing.length === 0) return;
+    const what = `the nftables table ${missing.join(" and ")} (no_accept), which somebody has removed`;
+    const outcome = await nft(removal(table) + script);
+    if (outcome.type !== "done") {
+      this.#log.write("err", `cannot put back ${what}${outcome.type === "refused" ? `: ${outcome.message}` : ""}`);
+      return;
+    }
+    this.#log.write("warning", `Putting back ${what}`);
+    this.#onRestored(missing);
   }
 }
 

@@ -52,6 +52,15 @@ function usable(configuration: VrrpConfiguration): VrrpConfiguration {
   return found.configuration;
 }
 
+/** Others can run than before; of those that can again, it is said. */
+function scriptsDiffer(before: readonly DisabledScript[]): boolean {
+  const named = (list: readonly DisabledScript[]) => new Set(list.map(({ name }) => name));
+  const [were, are] = [named(before), named(disabledScripts)];
+  const again = [...were.difference(are)];
+  for (const name of again) log.write("notice", `Script ${name} can be run now: what tracks it counts it again`);
+  return again.length > 0 || were.size !== are.size;
+}
+
 function warnOfMissing(): void {
   for (const name of network?.missing() ?? [])
     log.write("warning", `WARNING - interface ${name} doesn't exist: waiting for it`);
@@ -86,7 +95,7 @@ serveSupervisor(
       preferThisProcess(message.configuration.global.scheduling, log);
       const configuration = withDelayAfterBoot(usable(message.configuration), monotonicNow());
       links.configure(configuration.global.interfaceDelays);
-      network = new HostNetwork(configuration, log, (input) => links.handle(input));
+      network = new HostNetwork(configuration, log, (input) => links.handle(input), tellEvent);
       links.begin(network.reports());
       warnOfMissing();
       await network.guard(configuration);
@@ -103,7 +112,9 @@ serveSupervisor(
     message(message: Exclude<ToChild, StartMessage>) {
       if (message.type === "trackers") for (const report of message.reports) handle(report);
       if (message.type !== "reconfigure" || !("vrrp" in message)) return;
+      const before = disabledScripts;
       const configuration = usable(message.vrrp);
+      if (message.onlyScripts === true && !scriptsDiffer(before)) return;
       reloaded = reloaded.then(() => reload(configuration));
     },
     async stop({ keepAddresses }: StopOrder) {

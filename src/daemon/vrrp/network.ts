@@ -22,6 +22,7 @@ import { gratuitousArpFrame } from "../../wire/arp.ts";
 import { unsolicitedAdvertisementFrame } from "../../wire/icmpv6.ts";
 import { IFA_F_DADFAILED, IFA_F_TENTATIVE } from "../../wire/netlink-address.ts";
 import { IFF_UP } from "../../wire/netlink-link.ts";
+import type { EventBody } from "../events.ts";
 import type { Log } from "../log/log.ts";
 import { AdvertPaths } from "./advert-paths.ts";
 import { Complaints } from "./complaints.ts";
@@ -69,8 +70,16 @@ export class HostNetwork {
   #names: ReadonlySet<string>;
   #configuration: VrrpConfiguration;
 
-  /** `handle` is told of changes from now on. @throws SystemError without CAP_NET_ADMIN and CAP_NET_RAW */
-  constructor(configuration: VrrpConfiguration, log: Log, handle: (input: Input) => void) {
+  /**
+   * `handle` is told of changes from now on; `publish` of what does not concern the machine.
+   * @throws SystemError without CAP_NET_ADMIN and CAP_NET_RAW
+   */
+  constructor(
+    configuration: VrrpConfiguration,
+    log: Log,
+    handle: (input: Input) => void,
+    publish: (event: EventBody) => void,
+  ) {
     this.#log = log;
     this.#handle = handle;
     this.#configuration = configuration;
@@ -97,7 +106,7 @@ export class HostNetwork {
       ...{ netlink: this.#netlink, complaints: this.#complaints, indexOf },
       onLost: (instance, what, port) => handle({ type: "route-lost", instance, what, ...this.#byWhom(port) }),
     });
-    this.#drops = new DropTable(log);
+    this.#drops = new DropTable(log, (tables) => publish({ kind: "drops-restored", tables }));
     const others = othersHere();
     if (others.length === 0) {
       this.#settings.restoreLeftovers(log);
