@@ -63,7 +63,8 @@ export type StartMessage =
 
 export type ToChild =
   | StartMessage
-  | { readonly type: "reconfigure"; readonly vrrp: VrrpConfiguration }
+  /** `onlyScripts`: it is what runs already; which of its scripts can be run may have changed. */
+  | { readonly type: "reconfigure"; readonly vrrp: VrrpConfiguration; readonly onlyScripts?: boolean }
   | { readonly type: "reconfigure"; readonly proxy: ProxyConfiguration | null }
   | { readonly type: "reconfigure"; readonly virtualServers: DirectorConfiguration | null }
   /** To the vrrp process: what it tracks has changed. */

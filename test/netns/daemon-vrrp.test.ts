@@ -1,7 +1,7 @@
 /** `evenkeel run` with a keepalived.conf alone: what the person who runs it at night relies on. */
 
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -131,6 +131,43 @@ test("a failing vrrp_script means FAULT, its success ends it, and notify scripts
   await until("all notifications", () => readFileSync(told, "utf8").trim().split("\n").length >= wanted.length);
   assert.deepEqual(readFileSync(told, "utf8").trim().split("\n"), wanted);
   rmSync(folder, { recursive: true });
+});
+
+test("a script that has become executable is tracked after a reload of the same file, and no longer after the reverse", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "scripts-"));
+  const script = join(folder, "chk.sh");
+  writeFileSync(script, "#!/bin/sh\nexit 1\n", { mode: 0o644 });
+  chmodSync(folder, 0o755);
+  try {
+    const tracked = withAddresses("10.9.0.100/24").replace(
+      "    version 3\n",
+      "    version 3\n    track_script {\n        chk\n    }\n",
+    );
+    await using daemon = await VrrpDaemon.start(
+      `vrrp_script chk {\n    script ${script}\n    interval 1\n    weight -30\n}\n${tracked}`,
+    );
+    await daemon.becomes("MASTER");
+    const disabled = async () => (await daemon.status()).vrrp?.disabledScripts.map(({ name }) => name);
+    const priority = async () => (await daemon.status()).vrrp?.instances[0]?.effectivePriority;
+    const reload = async () => JSON.parse((await daemon.command("reload", "--json")).stdout).result;
+    assert.deepEqual(await disabled(), ["chk"]);
+    assert.equal(await priority(), 150);
+    chmodSync(script, 0o755);
+    assert.equal(await reload(), "unchanged");
+    await daemon.program.sees(/Script chk can be run now: what tracks it counts it again/);
+    await until("it counts", async () => (await priority()) === 120);
+    assert.deepEqual(await disabled(), []);
+    assert.match(
+      (await daemon.command("status")).stdout,
+      /^VI_1 priority 120 of 150: script chk exited with status 1$/m,
+    );
+    chmodSync(script, 0o644);
+    assert.equal(await reload(), "unchanged");
+    await until("it does not count", async () => (await priority()) === 150);
+    assert.deepEqual(await disabled(), ["chk"]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("a second daemon on the same control socket says who is there and exits with 1", async () => {

@@ -269,7 +269,7 @@ export class Supervisor {
     // Its FIFOs are to be told all states again, whether anything is new or not.
     const vrrpHears = vrrpChanged || before.vrrp?.global.statesToFifosOnReload === true;
     if (!vrrpChanged && !proxyChanged && !directorChanged) {
-      if (vrrpHears) await this.#applyVrrp(undefined);
+      await this.#applyVrrp(undefined, vrrpHears);
       return { result: "unchanged", diagnostics: [] };
     }
     for (const line of planLines(await this.#plan(next))) this.#log.write("info", `Reload: ${line}`);
@@ -293,7 +293,7 @@ export class Supervisor {
     }
     this.#configuration = next;
     await this.#trackers.configure(next.vrrp, next.proxy);
-    if (vrrpHears) await this.#applyVrrp(vrrp);
+    await this.#applyVrrp(vrrp, vrrpHears);
     await this.#applyDirector(director, { proxyChanged, directorChanged });
     if (proxyChanged) await this.#proxies.replace(proxies, next.proxy);
     if (listening === undefined) this.#listeners.close();
@@ -301,7 +301,8 @@ export class Supervisor {
     return { result: "applied", diagnostics: [] };
   }
 
-  async #applyVrrp(started: ManagedChild | undefined): Promise<void> {
+  /** @param hears otherwise it only looks at its scripts again: a permission is no matter of the files */
+  async #applyVrrp(started: ManagedChild | undefined, hears: boolean): Promise<void> {
     const { vrrp } = this.#configuration;
     const old = this.#vrrp;
     if (started !== undefined) {
@@ -311,7 +312,7 @@ export class Supervisor {
     } else if (vrrp === undefined || vrrp.instances.length === 0) {
       if (old !== undefined) await ended(old);
       this.#vrrp = undefined;
-    } else old?.send({ type: "reconfigure", vrrp });
+    } else old?.send({ type: "reconfigure", vrrp, ...(hears ? {} : { onlyScripts: true }) });
   }
 
   /** Servers that are gone leave before the old proxies do: both they and the new ones have accepted until here. */
