@@ -46,6 +46,7 @@ export function enter(step: Step, instance: VrrpInstance, before: RouterState, e
     cause: entry.cause,
     leaving: false,
     deadline: null,
+    asideUntil: null,
     ready: false,
     grace: false,
     preemptAt: null,

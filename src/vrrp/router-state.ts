@@ -32,6 +32,8 @@ export interface RouterState {
   readonly delayedUntil: Instant | null;
   /** BACKUP: end of the wait. MASTER: next advert. Leaving: end of patience. */
   readonly deadline: Instant | null;
+  /** BACKUP that stepped aside for its sync group's equal: no wait ends before, whatever was still on its way. */
+  readonly asideUntil: Instant | null;
   /** BACKUP whose wait is over and whose sync group is not: it goes as soon as the others can. */
   readonly ready: boolean;
   /** BACKUP that woke up late: what waits in its socket is read before it draws conclusions. */
@@ -82,6 +84,7 @@ export function newRouter(instance: VrrpInstance, now: Instant): RouterState {
     masterAdvertInterval: instance.advertInterval,
     delayedUntil: null,
     deadline: null,
+    asideUntil: null,
     ready: false,
     grace: false,
     preemptAt: null,

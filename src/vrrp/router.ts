@@ -78,9 +78,11 @@ function advertAsBackup(step: Step, instance: VrrpInstance, router: RouterState,
 /** The master is accepted: the wait begins anew, with the interval that it announces. */
 function waitAgain(step: Step, instance: VrrpInstance, router: RouterState, advert: AcceptedAdvert): RouterState {
   const learnt = learnInterval(step, instance, router, advert);
+  const deadline = waitFrom(step.now, learnt, masterDownOf(instance, learnt));
+  const { asideUntil } = learnt;
   return {
     ...learnt,
-    deadline: waitFrom(step.now, learnt, masterDownOf(instance, learnt)),
+    deadline: asideUntil !== null && asideUntil > deadline ? asideUntil : deadline,
     ready: false,
     grace: false,
   };

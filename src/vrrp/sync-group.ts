@@ -3,6 +3,8 @@
  * before all can.
  */
 
+import { compareIp } from "../base/ip.ts";
+import { after, microseconds } from "../base/time.ts";
 import type { SyncGroup, VrrpInstance } from "../config/model/vrrp.ts";
 import { type Entry, enter, notification, tellPriority } from "./enter.ts";
 import {
@@ -32,6 +34,7 @@ export function change(
   if (group === undefined) return;
   if (now.ownerConflict && !before.ownerConflict) yieldTogether(step, draft, group, now);
   if (before.state === now.state) return;
+  if (before.state === "MASTER" && now.state === "BACKUP") stepAside(step, draft, group, now);
   const to = now.state;
   const cause = chain(now.cause, `${name} ${to}`);
   draft.groups = draft.groups.map((known) => (known.name === group.name ? { ...known, cause } : known));
@@ -60,6 +63,30 @@ function yieldTogether(step: Step, draft: Draft, group: SyncGroup, { name, prior
     });
   }
 }
+
+/**
+ * Two groups of the same priority of which each has the lower address on another LAN may give way to each other at the
+ * same moment, and would come back at the same moment, again and again. The one with the lower address on a LAN that both
+ * know as the first waits longest. The other one waits too: keepalived would come back after the plain interval.
+ */
+function stepAside(step: Step, draft: Draft, group: SyncGroup, router: RouterState): void {
+  const { lastAdvert, deadline, masterAdvertInterval } = router;
+  if (deadline === null || lastAdvert?.at !== step.now || lastAdvert.priority !== router.priority) return;
+  const [first] = membersOf(draft, group).toSorted((a, b) => (placeOf(draft, a) < placeOf(draft, b) ? -1 : 1));
+  if (first === undefined) return;
+  // Not heard there yet: the orders are opposite, or the other one would not give way.
+  const isLower = first.name === router.name || isOutranked(first);
+  const extra = microseconds(masterAdvertInterval * (isLower ? 1.5 : 0.5));
+  const asideUntil = after(deadline, extra);
+  apply(draft, router.name, (_, waiting) => ({ ...waiting, deadline: asideUntil, asideUntil }));
+}
+
+const isOutranked = ({ lastAdvert, source }: RouterState): boolean =>
+  lastAdvert !== null && source !== null && compareIp(lastAdvert.from, source) > 0;
+
+/** The same on all routers, whatever the order of a group's members. */
+const placeOf = (draft: Draft, { name }: RouterState): string =>
+  (instanceNamed(draft, name)?.virtualAddresses ?? []).map(({ address }) => address).sort()[0] ?? name;
 
 /** True when nothing in its group holds the router back: the others are master, or wait for it. */
 export function mayBecomeMaster(draft: Draft, name: string): boolean {

@@ -238,3 +238,40 @@ describe("Any routers between two LANs", () => {
     );
   });
 });
+
+describe("Two sync groups of the same priority, each with the higher address on another LAN", () => {
+  /** `swapped`: lb2 names its members the other way round. */
+  const settle = (version: 2 | 3, delay: number, seed: number, swapped: boolean) => {
+    const lan = new SimulatedLan({ seed, delay: delay as Duration });
+    const of = (members: readonly string[]) => {
+      const member = (name: string, at: string, id: number) =>
+        instance({
+          ...{ name, interface: at, virtualRouterId: id, version, advertInterval: seconds(1), priority: 100 },
+          virtualAddresses: [vip(`10.9.${id}.50`, { interface: at })],
+        });
+      return configuration([member("A", "eth0", 5), member("B", "eth1", 6)], { syncGroups: [group("G", members)] });
+    };
+    lan.add("lb1", of(["A", "B"]), { eth0: addressOf("10.9.5.1"), eth1: addressOf("10.9.6.2") });
+    lan.add("lb2", of(swapped ? ["B", "A"] : ["A", "B"]), { eth0: addressOf("10.9.5.2"), eth1: addressOf("10.9.6.1") });
+    lan.cut(["lb1"], ["lb2"]);
+    for (const name of lan.names()) lan.start(name);
+    lan.run(seconds(10));
+    assert.deepEqual(lan.masters("A"), ["lb1", "lb2"]);
+    lan.heal();
+    lan.run(seconds(7));
+    const before = lan.happenings.length;
+    lan.run(seconds(60));
+    assert.deepEqual(lan.masters("A"), lan.masters("B"));
+    assert.equal(lan.masters("A").length, 1);
+    assert.deepEqual(
+      lan.happenings.slice(before).filter(({ output }) => output.type === "state"),
+      [],
+    );
+  };
+
+  it("agree within two master-down intervals after a partition, however alike they run", () => {
+    for (const version of [2, 3] as const)
+      for (const delay of [100, 1_000, 10_000])
+        for (const swapped of [false, true]) for (const seed of [1, 2, 3, 4, 5]) settle(version, delay, seed, swapped);
+  });
+});
