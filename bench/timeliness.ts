@@ -84,6 +84,7 @@ const LONG_STALL_MS = 15;
 /** Between the stall and the line in the backup's log. */
 const NEAR_MS = 150;
 const LOOK_EVERY_MS = 20;
+const TELL_EVERY_MS = 30_000;
 
 const takeOvers = (output: string) => output.match(/Entering MASTER STATE/g)?.length ?? 0;
 
@@ -130,9 +131,17 @@ async function measure(brand: Brand) {
     const machine = await MachineStalls.watch(a, folder, realtime);
     let seen = takeOvers(backup.output);
     const falseOnes: number[] = [];
+    const began = performance.now();
+    let told = 0;
     const look = setInterval(() => {
       const now = takeOvers(backup.output);
       for (; seen < now; seen++) falseOnes.push(Date.now());
+      const passed = Math.floor((performance.now() - began) / TELL_EVERY_MS);
+      if (passed > told) {
+        told = passed;
+        const soFar = `${(passed * TELL_EVERY_MS) / 1_000} of ${seconds} s, ${falseOnes.length} false take-overs`;
+        process.stderr.write(`${brand}: ${soFar}\n`);
+      }
     }, LOOK_EVERY_MS);
     const rates = await Promise.all([load(client, 8080), load(client, 9090)]);
     await sleep(LOOK_EVERY_MS);
