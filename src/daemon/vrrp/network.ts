@@ -233,6 +233,8 @@ export class HostNetwork {
 
   dropAddress(address: VirtualAddress): void {
     this.#held.delete(heldKey(address));
+    // A renewal that comes after the removal would add it again: what outlives it is removed then.
+    if (this.#renewals.isUnderWay(address)) return;
     const found = this.#interfaces.byName(address.interface);
     if (found === undefined) return;
     const { address: ip, prefixLength, peer } = address;

@@ -13,7 +13,7 @@ import { virtualAssignment } from "./kernel-requests.ts";
 
 export interface RenewalsOptions {
   readonly complaints: Complaints;
-  /** It was let go while its renewal was under way, which may have come last. */
+  /** It was let go while its renewal was under way, and is to be removed now. */
   readonly outlived: (address: VirtualAddress) => void;
   readonly isHeld: (address: VirtualAddress) => boolean;
   /** Listeners know by it who renews; told after the first renewal. */
@@ -50,6 +50,10 @@ export class Renewals {
       const batch = this.#renewAll().finally(() => this.#batches.delete(batch));
       this.#batches.add(batch);
     });
+  }
+
+  isUnderWay(address: VirtualAddress): boolean {
+    return this.#underWay.has(address);
   }
 
   /** No renewal is under way, nor due. */
