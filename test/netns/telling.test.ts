@@ -97,13 +97,16 @@ async function router(
 ) {
   // A folder of root's own: script security looks at each part of the path.
   const folder = mkdtempSync(join("/run", "telling-"));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const network = new TestNetwork();
+  t.after(async () => {
+    await network[Symbol.asyncDispose]();
+    // Scripts of a router that was killed may still be writing.
+    rmSync(folder, { recursive: true, force: true, maxRetries: 20 });
+  });
   script(join(folder, "notify"), `echo "$*" >> ${folder}/told`);
   script(join(folder, "reader"), `while read -r line; do echo "$line" >> "$1"; done < "$2"`);
   prepare?.(folder);
   writeFileSync(join(folder, "conf"), configuration(folder, more) + tail(folder));
-  const network = new TestNetwork();
-  t.after(() => network[Symbol.asyncDispose]());
   const [node, far] = [await network.node("a"), await network.node("far")];
   await network.link(
     { node, interface: "eth0", addresses: ["10.9.0.1/24"] },
