@@ -173,10 +173,18 @@ function transfer({ to, up, down, from, patience = 5000 }: Extract<Request, { do
   });
 }
 
+/** Below those that the kernel gives out. One that comes again would meet the connection that the director remembers of it. */
+let nextUdpPort = 12_000;
+
 async function echo({ to, sizes, from, ttl, patience = 2000 }: Extract<Request, { do: "echo" }>): Promise<Called[]> {
   const socket: UdpSocket = createSocket(isIPv6(to.address) ? "udp6" : "udp4");
   try {
-    if (from !== undefined) await new Promise<void>((resolve) => socket.bind(0, from, resolve));
+    await new Promise<void>((resolve, reject) => {
+      socket
+        .once("error", reject)
+        .bind({ port: nextUdpPort++, ...(from === undefined ? {} : { address: from }) }, resolve);
+    });
+    socket.removeAllListeners("error");
     await new Promise<void>((resolve, reject) => {
       socket.connect(to.port, to.address, (error?: Error | null) => (error ? reject(error) : resolve()));
     });
