@@ -232,6 +232,8 @@ test("a check script that runs while its vrrp process is killed does not outlive
   }));
   const [pid] = await until("the script runs", () => (running().length === 1 ? running() : undefined));
   const [, vrrp] = await first.program.sees(/Starting vrrp child process, pid=(\d+)/i);
+  // A process that dies before is a start that failed.
+  await first.program.sees(/Startup complete/);
   process.kill(Number(vrrp), "SIGKILL");
   await until("the script is gone, and the next vrrp process runs another", () => {
     const now = running();
