@@ -263,6 +263,17 @@ export function attempt<T>(tried: string, call: () => T): T {
   }
 }
 
+/** False when the operating system refuses `work` with this code: what it is for is so already. @throws all other errors */
+export function unless(code: string, work: () => void): boolean {
+  try {
+    work();
+    return true;
+  } catch (error) {
+    if (error instanceof SystemError && error.code === code) return false;
+    throw error;
+  }
+}
+
 /** For an errno that arrived in another way than a failing call: a netlink answer, a watched socket. */
 export function systemError(syscall: string, errno: number, tried: string, detail?: string): SystemError {
   return new SystemError({ syscall, errno, code: addon.errorName(errno), detail }, tried);

@@ -3,7 +3,7 @@
 import { NLM_F_CREATE, NLM_F_EXCL } from "../wire/netlink.ts";
 import { buildRoute, RTM_DELROUTE, RTM_NEWROUTE, RTN_UNICAST, RTPROT_STATIC } from "../wire/netlink-route.ts";
 import { buildRule, RTM_DELRULE, RTM_NEWRULE, type RuleMessage } from "../wire/netlink-rule.ts";
-import { SystemError } from "./addon.ts";
+import { unless } from "./addon.ts";
 import type { Netlink } from "./netlink.ts";
 
 const LOOPBACK = 1;
@@ -35,16 +35,6 @@ const toLoopback = (table: number): Uint8Array =>
     ...{ destination: undefined, gateway: undefined, preferredSource: undefined, priority: undefined },
     ...{ table, protocol: RTPROT_STATIC, scope: RT_SCOPE_LINK, type: RTN_UNICAST, interfaceIndex: LOOPBACK },
   });
-
-function unless(code: string, work: () => void): boolean {
-  try {
-    work();
-    return true;
-  } catch (error) {
-    if (error instanceof SystemError && error.code === code) return false;
-    throw error;
-  }
-}
 
 const describe = ({ priority, table, mark }: RuleMessage): string =>
   `${priority === undefined ? "" : `${priority}: `}${mark === undefined ? "" : `fwmark ${mark} `}table ${table}`;

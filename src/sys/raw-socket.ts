@@ -6,7 +6,7 @@
 
 import type { IpAddress, Ipv4Address } from "../base/ip.ts";
 import { addon, attempt, constants, type Descriptor, type SystemError } from "./addon.ts";
-import { WatchedSocket } from "./receive.ts";
+import { type Received, WatchedSocket } from "./receive.ts";
 import { inetSockaddr, multicastRequest } from "./sockaddr.ts";
 
 export interface RawSocketOptions {
@@ -56,27 +56,51 @@ const BATCH = 32;
  * @throws SystemError EPERM without CAP_NET_RAW, ENODEV when the interface is gone
  */
 export function openRawSocket(options: RawSocketOptions): RawSocket {
+  const { index } = options.interface;
+  return openFor(options, {
+    domain: constants.AF_INET,
+    title: "a raw socket",
+    configure: (fd) => configure(fd, options),
+    packetOf: ({ bytes, source }) => ({ bytes, source }),
+    addressOf: (destination) => inetSockaddr(destination, 0),
+    join: (fd, group) => join(fd, group as Ipv4Address, index),
+  });
+}
+
+/** What the two families do differently. */
+export interface RawFamily {
+  /** AF_INET or AF_INET6. */
+  readonly domain: number;
+  readonly title: string;
+  readonly configure: (fd: Descriptor) => void;
+  /** Undefined: not to be told of. */
+  readonly packetOf: (received: Received) => Omit<RawPacket, "interfaceIndex"> | undefined;
+  /** A socket address. */
+  readonly addressOf: (destination: IpAddress) => Uint8Array;
+  readonly join: (fd: Descriptor, group: IpAddress) => void;
+}
+
+/** Of either family. @throws SystemError */
+export function openFor(options: Omit<RawSocketOptions, "multicastGroup">, family: RawFamily): RawSocket {
   const { name, index } = options.interface;
-  const what = `a raw socket for protocol ${options.protocol} on ${name}`;
-  const fd = attempt(`open ${what}`, () => addon.socket(constants.AF_INET, constants.SOCK_RAW, options.protocol));
+  const what = `${family.title} for protocol ${options.protocol} on ${name}`;
+  const fd = attempt(`open ${what}`, () => addon.socket(family.domain, constants.SOCK_RAW, options.protocol));
   let watched: WatchedSocket;
   try {
-    attempt(`set up ${what}`, () => configure(fd, options));
+    attempt(`set up ${what}`, () => {
+      configureAny(fd, options);
+      family.configure(fd);
+    });
+    const packets = (received: readonly Received[]): RawPacket[] =>
+      received.flatMap((one) => {
+        const packet = family.packetOf(one);
+        return packet === undefined ? [] : [{ ...packet, interfaceIndex: one.interfaceIndex || index }];
+      });
     watched = new WatchedSocket(
       fd,
       what,
       { slotBytes: LARGEST_PACKET, slots: BATCH },
-      {
-        onReceived: (received) =>
-          options.onPackets(
-            received.map(({ bytes, source, interfaceIndex }) => ({
-              bytes,
-              source,
-              interfaceIndex: interfaceIndex === 0 ? index : interfaceIndex,
-            })),
-          ),
-        onError: (error) => options.onError(error),
-      },
+      { onReceived: (received) => options.onPackets(packets(received)), onError: (error) => options.onError(error) },
     );
   } catch (error) {
     addon.close(fd);
@@ -87,33 +111,36 @@ export function openRawSocket(options: RawSocketOptions): RawSocket {
   return {
     fd,
     send(packet, destination) {
-      if (to?.destination !== destination) to = { destination, address: inetSockaddr(destination, 0) };
+      if (to?.destination !== destination) to = { destination, address: family.addressOf(destination) };
       const { address } = to;
       attempt(`send to ${destination} on ${name}`, () => addon.send(fd, packet, address));
     },
-    join: (group) => attempt(`join ${group} on ${name}`, () => join(fd, group as Ipv4Address, index)),
+    join: (group) => attempt(`join ${group} on ${name}`, () => family.join(fd, group)),
     readNow: () => watched.readNow(),
     close: () => watched.close(),
   };
+}
+
+function configureAny(fd: Descriptor, options: Pick<RawSocketOptions, "interface" | "receiveBufferBytes">): void {
+  const socket = (option: number, value: number | Uint8Array) =>
+    addon.setsockopt(fd, constants.SOL_SOCKET, option, value);
+  socket(constants.SO_BINDTODEVICE, new TextEncoder().encode(options.interface.name));
+  // TC_PRIO_CONTROL: adverts overtake other traffic in the interface's queue.
+  socket(constants.SO_PRIORITY, 7);
+  if (options.receiveBufferBytes !== undefined) socket(constants.SO_RCVBUF, options.receiveBufferBytes);
 }
 
 const join = (fd: Descriptor, group: Ipv4Address, index: number): void =>
   addon.setsockopt(fd, constants.IPPROTO_IP, constants.IP_ADD_MEMBERSHIP, multicastRequest(group, index));
 
 function configure(fd: Descriptor, options: RawSocketOptions): void {
-  const { name, index } = options.interface;
+  const { index } = options.interface;
   const ip = (option: number, value: number | Uint8Array) => addon.setsockopt(fd, constants.IPPROTO_IP, option, value);
-  addon.setsockopt(fd, constants.SOL_SOCKET, constants.SO_BINDTODEVICE, new TextEncoder().encode(name));
   ip(constants.IP_HDRINCL, 1);
   ip(constants.IP_PKTINFO, 1);
   ip(constants.IP_MULTICAST_ALL, 0);
   ip(constants.IP_MULTICAST_LOOP, 0);
   ip(constants.IP_MULTICAST_TTL, 255);
   ip(constants.IP_MULTICAST_IF, multicastRequest("0.0.0.0" as Ipv4Address, index));
-  // TC_PRIO_CONTROL: adverts overtake other traffic in the interface's queue.
-  addon.setsockopt(fd, constants.SOL_SOCKET, constants.SO_PRIORITY, 7);
-  if (options.receiveBufferBytes !== undefined) {
-    addon.setsockopt(fd, constants.SOL_SOCKET, constants.SO_RCVBUF, options.receiveBufferBytes);
-  }
   if (options.multicastGroup !== undefined) join(fd, options.multicastGroup, index);
 }

@@ -11,7 +11,7 @@ import {
   routeDumpRequest,
 } from "../wire/netlink-route.ts";
 import { parseRule, RTM_GETRULE, type RuleMessage, ruleDumpRequest } from "../wire/netlink-rule.ts";
-import { addon, constants, SystemError } from "./addon.ts";
+import { addon, constants, unless } from "./addon.ts";
 import { Netlink } from "./netlink.ts";
 
 const AF_INET = 2;
@@ -64,13 +64,3 @@ export const rulesOf = (netlink: Netlink, protocol: number): RuleMessage[] =>
       .flatMap(({ payload }) => parseRule(payload) ?? [])
       .filter((rule) => rule.protocol === protocol),
   );
-
-function unless(code: string, work: () => void): boolean {
-  try {
-    work();
-    return true;
-  } catch (error) {
-    if (error instanceof SystemError && error.code === code) return false;
-    throw error;
-  }
-}
