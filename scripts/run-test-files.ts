@@ -21,7 +21,7 @@ const COUNTS = 3;
 type Summary = Extract<TestEvent, { type: "test:summary" }>["data"];
 /** What the type declarations leave out (@types/node 26.6). */
 type Counts = Summary["counts"] & { failed: number };
-const NAMES = { tests: 0, suites: 0, pass: 0, fail: 0, cancelled: 0, skipped: 0, todo: 0, duration_ms: 0 };
+const CLOSING = new Set(["tests", "suites", "pass", "fail", "cancelled", "skipped", "todo", "duration_ms"]);
 let succeeded = false;
 
 function report({ counts, success }: Summary): void {
@@ -34,7 +34,7 @@ function report({ counts, success }: Summary): void {
 function isClosingLine(event: TestEvent): boolean {
   if (event.type !== "test:diagnostic" || event.data.nesting !== 0 || event.data.file !== undefined) return false;
   const [word, figure] = event.data.message.split(" ");
-  return Object.hasOwn(NAMES, word ?? "") && Number.isFinite(Number(figure));
+  return CLOSING.has(word ?? "") && Number.isFinite(Number(figure));
 }
 
 async function* runFiles(files: string[], concurrency: number): AsyncGenerator<TestEvent> {

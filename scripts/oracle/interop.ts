@@ -6,7 +6,7 @@
 
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { INTEROP_ROLES, type InteropRole, playInteropCase } from "../../test/support/interop.ts";
+import { INTEROP_ROLES, type InteropRole, playInteropCase, SIDES } from "../../test/support/interop.ts";
 import { INTEROP_CASES } from "../../test/support/interop-cases.ts";
 
 const PAGE = fileURLToPath(new URL("../../docs/internals/interop.md", import.meta.url));
@@ -49,7 +49,7 @@ const table = [
 ];
 const sections: string[] = [];
 for (const [index, { name, result, configuration }] of INTEROP_CASES.entries()) {
-  const file = configuration({ name: "a", address: "10.9.0.1", peer: "10.9.0.2" }).trimEnd();
+  const file = configuration(SIDES[0]).trimEnd();
   const runs: string[] = [];
   for (const roles of INTEROP_ROLES) runs.push(await play(index, roles));
   sections.push(`## ${name}`, result, ["Router a:\n\n```", file, "```"].join("\n"), ...runs);

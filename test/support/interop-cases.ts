@@ -1,6 +1,6 @@
 /** The cases of docs/internals/interop.md: what each is configured with, what happens to it, what must be seen. */
 
-import { type InteropCase, type InteropPair, nameOf, type Side } from "./interop.ts";
+import { type InteropCase, type InteropPair, nameOf, SIDES, type Side } from "./interop.ts";
 import { until } from "./until.ts";
 import type { Router } from "./vrrp-pair.ts";
 
@@ -63,10 +63,7 @@ async function speaks(pair: InteropPair, router: Router): Promise<void> {
   await until(`${nameOf(router)} goes on to advertise`, () => pair.advertsOf(router) >= before + 3);
 }
 
-const SIDE_A: Side = { name: "a", address: "10.9.0.1", peer: "10.9.0.2" };
-const SIDE_B: Side = { name: "b", address: "10.9.0.2", peer: "10.9.0.1" };
-
-const plain = (side: Side, more: Instance = {}): string => block(side, more);
+const [SIDE_A, SIDE_B] = SIDES;
 const twoAddresses = ["10.9.0.100/24", "10.9.0.101/24"];
 
 export const INTEROP_CASES: readonly InteropCase[] = [
@@ -203,13 +200,13 @@ export const INTEROP_CASES: readonly InteropCase[] = [
     name: "SIGHUP on the master: another VIP",
     result:
       "The new VIP is added and the old one stays. keepalived 2.2.7 as the backup refuses adverts with a VIP list that is not its own and becomes a second master until it has been reloaded too; evenkeel accepts them and says so.",
-    configuration: (side) => plain(side),
+    configuration: (side) => block(side, {}),
     addresses: ["10.9.0.100"],
     async story(pair) {
       await pair.up();
-      await pair.staysWith(pair.a, reload(pair.a, plain(SIDE_A, { addresses: twoAddresses })));
+      await pair.staysWith(pair.a, reload(pair.a, block(SIDE_A, { addresses: twoAddresses })));
       await until(`${nameOf(pair.a)} holds 10.9.0.101`, () => pair.holding(pair.a, "10.9.0.101"));
-      await reload(pair.b, plain(SIDE_B, { addresses: twoAddresses }));
+      await reload(pair.b, block(SIDE_B, { addresses: twoAddresses }));
       await pair.settles(pair.a);
       await speaks(pair, pair.a);
       await pair.a.stop();
@@ -220,25 +217,25 @@ export const INTEROP_CASES: readonly InteropCase[] = [
   {
     name: "SIGHUP on the backup: a higher priority",
     result: "The backup takes over with its new priority, and gives the VIP back when it is lowered again.",
-    configuration: (side) => plain(side),
+    configuration: (side) => block(side, {}),
     addresses: ["10.9.0.100"],
     async story(pair) {
       await pair.up();
-      await reload(pair.b, plain(SIDE_B, { priority: 200 }));
+      await reload(pair.b, block(SIDE_B, { priority: 200 }));
       await pair.settles(pair.b);
-      await reload(pair.b, plain(SIDE_B, { priority: 100 }));
+      await reload(pair.b, block(SIDE_B, { priority: 100 }));
       await pair.settles(pair.a);
     },
   },
   {
     name: "SIGHUP on either side: nothing new",
     result: "Nothing moves.",
-    configuration: (side) => plain(side),
+    configuration: (side) => block(side, {}),
     addresses: ["10.9.0.100"],
     async story(pair) {
       await pair.up();
-      await pair.staysWith(pair.a, reload(pair.a, plain(SIDE_A)));
-      await pair.staysWith(pair.a, reload(pair.b, plain(SIDE_B)));
+      await pair.staysWith(pair.a, reload(pair.a, block(SIDE_A, {})));
+      await pair.staysWith(pair.a, reload(pair.b, block(SIDE_B, {})));
       await pair.staysWith(pair.a, pair.adverts(pair.a, 5));
       await pair.settles(pair.a);
     },

@@ -77,7 +77,7 @@ const ETHERNET_BYTES = 14;
 const IPV4_PROTOCOL = 9;
 const IPV4_SOURCE = 12;
 
-const SIDES: readonly Side[] = [
+export const SIDES: readonly [Side, Side] = [
   { name: "a", address: "10.9.0.1", peer: "10.9.0.2" },
   { name: "b", address: "10.9.0.2", peer: "10.9.0.1" },
 ];
